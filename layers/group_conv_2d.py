@@ -1,0 +1,251 @@
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.layers._group_layer import GroupLayer
+from zoo.layers._group_layer import merge_orientations
+from zoo.layers._group_layer import split_orientations
+from zoo.layers._window import Window
+from zoo.layers._window import standardize_pair
+
+IMPLEMENTATIONS = ("auto", "expand")
+
+
+@keras.saving.register_keras_serializable(package="convzoo")
+class GroupConv2D(GroupLayer):
+    """Convolution over the plane and a symmetry group: turn the input, and the output turns.
+
+    One filter `w` is learned and applied in every orientation of the group. On images
+    it lifts, `Z2 -> G`; on group feature maps it correlates over the group, `G -> G`:
+
+        lift        y_s(p) = sum_q      w[s^-1 q]         x(p + q)
+        correlate   y_s(p) = sum_{q, i} w[s^-1 q, s^-1 i] x_i(p + q)
+
+    so that `layer(g x) = g layer(x)` for every element g. For C4, with r the
+    orientation, `layer(rot90(x))[..., r, :] == rot90(layer(x)[..., r - 1, :])`.
+
+    It has nothing to do with the `groups=` of `keras.layers.Conv2D`, which splits the
+    channels into separate blocks.
+
+    Reference: Cohen and Welling, Group Equivariant Convolutional Networks, ICML 2016
+    (arXiv:1602.07576), section 6. One bias a filter, shared by its orientations, is
+    their choice too. Symmetric padding for `"same"` is ours: TensorFlow's own pads
+    (0, 1) at stride 2 on even sizes, which breaks equivariance silently.
+
+    Args:
+        filters: int, channels of the output in each orientation.
+        kernel_size: int or pair of ints. Equal on both axes for C4 and D4.
+        group: `"C1"`, `"C2"`, `"C4"` (turns), `"D1"`, `"D2"`, `"D4"` (and flips).
+        strides: int or pair of ints.
+        padding: `"valid"`, or `"same"`: (kernel_size - 1) / 2 on either side, odd
+            kernels only.
+        dilation_rate: int or pair of ints.
+        activation: name or callable, or None for linear.
+        use_bias: bool.
+        implementation: `"expand"` writes the filter out in every orientation and runs
+            one ordinary convolution. `"auto"` chooses for you.
+        strict: bool. Refuse an input size at which the layer is not exactly
+            equivariant, which takes (size + padding - kernel_size) mod strides == 0.
+        kernel_initializer, bias_initializer: Keras initialisers. The fan-in counts the
+            orientations of the input, as it must.
+        kernel_regularizer, bias_regularizer, activity_regularizer: Keras regularisers.
+        kernel_constraint, bias_constraint: Keras constraints.
+        **kwargs: `name`, `dtype`, `trainable` of every Keras layer.
+
+    Input shape:
+        `(batch, height, width, channels)`, or a feature map of the same group
+        `(batch, height, width, order, channels)`. Channels last on every backend.
+        Height and width may be None at stride 1.
+
+    Output shape:
+        `(batch, new_height, new_width, order, filters)`.
+
+    Raises:
+        ValueError: for an unknown group, a window that no size makes exact, an input
+            of another rank or group, or (under `strict`) a size that is not exact.
+
+    Example:
+
+    >>> images = keras.random.normal((2, 28, 28, 1))
+    >>> maps = GroupConv2D(10, 3, group="C4", activation="relu")(images)
+    >>> tuple(maps.shape)
+    (2, 26, 26, 4, 10)
+    >>> tuple(GroupConv2D(10, 3, group="C4")(maps).shape)
+    (2, 24, 24, 4, 10)
+    """
+
+    accepts_images = True
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        group="C4",
+        strides=1,
+        padding="valid",
+        dilation_rate=1,
+        activation=None,
+        use_bias=True,
+        implementation="auto",
+        strict=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(
+            group=group, activity_regularizer=activity_regularizer, **kwargs
+        )
+        if not isinstance(filters, int) or isinstance(filters, bool) or filters < 1:
+            raise ValueError(
+                f"`filters` must be a positive integer. Received: filters={filters!r}"
+            )
+        if implementation not in IMPLEMENTATIONS:
+            raise ValueError(
+                f"`implementation` must be one of {IMPLEMENTATIONS}. "
+                f"Received: implementation={implementation!r}"
+            )
+        self.filters = filters
+        self.kernel_size = standardize_pair(kernel_size, "kernel_size")
+        self.strides = standardize_pair(strides, "strides")
+        self.padding = padding
+        self.dilation_rate = standardize_pair(dilation_rate, "dilation_rate")
+        self.activation = keras.activations.get(activation)
+        self.use_bias = use_bias
+        self.implementation = implementation
+        self.strict = strict
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self._window = Window(
+            layer=self._describe(),
+            group=self._group,
+            size_name="kernel_size",
+            size=self.kernel_size,
+            strides=self.strides,
+            dilation_rate=self.dilation_rate,
+            padding=padding,
+            strict=strict,
+        )
+
+    def build(self, input_shape):
+        self.compute_output_shape(input_shape)
+        channels = input_shape[-1]
+        if channels is None:
+            raise ValueError(
+                f"{self._describe()}: the number of channels must be known. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        input_order = self._group.order if len(input_shape) == 5 else 1
+        # Leading axes are the receptive field to Keras's initialisers, so that
+        # fan_in = k * k * |G_in| * channels.
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(*self.kernel_size, input_order, channels, self.filters),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.filters,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self._filter_index = self._expansion_table(input_order)
+        self.input_spec = keras.layers.InputSpec(
+            ndim=len(input_shape), axes={-1: channels}
+        )
+
+    def call(self, inputs):
+        self.compute_output_shape(inputs.shape)
+        images = merge_orientations(inputs)
+        padding = "valid"
+        if self.padding == "same" and self.strides == (1, 1):
+            padding = "same"  # symmetric on every backend, at stride 1 only
+        elif self.padding == "same":
+            rows, columns = self._window.margin
+            images = ops.pad(
+                images, ((0, 0), (rows, rows), (columns, columns), (0, 0))
+            )
+        outputs = ops.conv(
+            images,
+            self._expanded_kernel(),
+            strides=self.strides,
+            padding=padding,
+            data_format="channels_last",
+            dilation_rate=self.dilation_rate,
+        )
+        outputs = split_orientations(outputs, self._group.order)
+        if self.bias is not None:
+            outputs = ops.add(outputs, self.bias)
+        return self.activation(outputs)
+
+    def compute_output_shape(self, input_shape):
+        self._check_rank(input_shape)
+        height, width = self._window.output_size(input_shape[1], input_shape[2])
+        return (input_shape[0], height, width, self._group.order, self.filters)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "dilation_rate": self.dilation_rate,
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "implementation": self.implementation,
+            "strict": self.strict,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": keras.regularizers.serialize(
+                self.activity_regularizer
+            ),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+        }
+
+    def _expansion_table(self, input_order):
+        """Where each tap of each turned filter stands in the stored one.
+
+        Entry [q, i, s] is the flat index of (s^-1 q, s^-1 i): the group acts on a
+        table of indices exactly as it acts on a feature map.
+        """
+        index = np.arange(np.prod(self.kernel_size) * input_order)
+        index = index.reshape(*self.kernel_size, input_order)
+        turned = []
+        for element in range(self._group.order):
+            moved = self._group.act_on_grid(element, index)
+            if input_order > 1:
+                moved = self._group.act_on_orientations(element, moved, axis=2)
+            turned.append(moved)
+        return np.stack(turned, axis=-1).astype("int32")
+
+    def _expanded_kernel(self):
+        """The filter in every orientation: `(k, k, |G_in| * C_in, |G| * filters)`."""
+        channels = self.kernel.shape[3]
+        stored = ops.reshape(self.kernel, (-1, channels, self.filters))
+        turned = ops.take(stored, self._filter_index, axis=0)
+        turned = ops.transpose(turned, (0, 1, 2, 4, 3, 5))
+        return ops.reshape(
+            turned,
+            (
+                *self.kernel_size,
+                self._filter_index.shape[2] * channels,
+                self._group.order * self.filters,
+            ),
+        )

@@ -1,0 +1,27 @@
+"""Convolutional networks for Keras that know symmetry.
+
+The public names load on first use, so that `import zoo` (and `zoo --help`)
+does not import TensorFlow.
+"""
+
+import lazy_loader
+
+from zoo._version import __version__
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["analysis", "datasets", "layers", "serving", "training"],
+    submod_attrs={
+        "_load_model": ["load_model"],
+        "_model_card": ["ModelCard", "Normalization", "Result"],
+        "_registry": ["card", "create_model", "list_models", "register_model"],
+        "analysis.admissible_sizes": ["admissible_sizes"],
+        "analysis.counts": ["count"],
+        "analysis.equivariance": ["equivariance_report"],
+        "image": ["p4cnn", "p4cnn_rotation_pooling", "p4mcnn", "z2cnn"],
+        "preprocessing": ["preprocess_input"],
+        "serving.saved_model": ["export"],
+    },
+)
+
+__all__ = [*__all__, "__version__"]

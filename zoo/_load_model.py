@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import keras
+
+import zoo.layers
+
+
+def load_model(path, compile=True):
+    """Loads a saved model, in a fresh process too: our layers are registered first.
+
+    Args:
+        path: a `.keras` file, or a run folder that holds `model.keras`.
+        compile: bool. Restore optimizer and loss as well.
+
+    Returns:
+        The Keras model.
+
+    Raises:
+        ValueError: if there is no such file or it is no Keras model.
+
+    Example:
+
+    >>> import os, tempfile, zoo
+    >>> path = os.path.join(tempfile.mkdtemp(), "m.keras")
+    >>> zoo.p4cnn().save(path)
+    >>> load_model(path).name
+    'p4cnn'
+    """
+    for name in zoo.layers.__all__:
+        getattr(zoo.layers, name)  # lazy: only now do the layers register themselves
+    path = Path(path)
+    file = path / "model.keras" if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(
+            f"No model at {path}. Expected a .keras file, or the folder of a training "
+            f"run that holds model.keras."
+        )
+    try:
+        return keras.saving.load_model(file, compile=compile)
+    except Exception as error:  # Keras raises whatever its reader meets
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        raise ValueError(
+            f"{file} can't be read as a Keras model ({type(error).__name__}: {reason}). "
+            f"Expected a file that model.save() wrote."
+        ) from error

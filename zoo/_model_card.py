@@ -1,0 +1,107 @@
+"""What is known of a model beside its code, as data."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Result:
+    """One measured or published figure, such as a test error.
+
+    Args:
+        data: name of the data set and split.
+        metric: what was measured, with its unit.
+        value: the figure.
+        source: the paper, or the command that gives it.
+    """
+
+    data: str
+    metric: str
+    value: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Constants that turn raw values into what a model expects: `(x - mean) / std`.
+
+    Args:
+        mean: a number, or one a channel.
+        std: a positive number, or one a channel.
+    """
+
+    mean: float | tuple = 0.0
+    std: float | tuple = 1.0
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The facts of a model: where it comes from, its size, its input, its results.
+
+    Args:
+        name: as `zoo.create_model` takes it.
+        summary: one sentence.
+        paper: authors, title, where, and its arXiv number.
+        year: of the paper.
+        task: `"image classification"`, ...
+        input_name: name of the model's input, `"image"`.
+        input_shape: the paper's, without the batch.
+        classes: number of classes of the paper's task.
+        parameters: trainable parameters at the paper's settings.
+        licence: of code and weights.
+        group: name of its symmetry group, or None.
+        outputs: names of the model's outputs.
+        labels: names of the classes, or None where they are not fixed.
+        normalization: what `zoo.preprocess_input` applies.
+        results: published and measured figures.
+        weights: names that `weights=` takes, to files in `zoo/pretrained`.
+        notes: sentences a user should know.
+    """
+
+    name: str
+    summary: str
+    paper: str
+    year: int
+    task: str
+    input_shape: tuple
+    classes: int
+    parameters: int
+    licence: str = "Apache-2.0"
+    input_name: str = "image"
+    group: str | None = None
+    outputs: tuple = ("probabilities",)
+    labels: tuple | None = None
+    normalization: Normalization = Normalization()
+    results: tuple = ()
+    weights: dict = dataclasses.field(default_factory=dict)
+    notes: tuple = ()
+
+    def to_json(self):
+        """The card as JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text):
+        """A card from the text of `to_json`.
+
+        Raises:
+            ValueError: if the text is not such a card.
+        """
+        try:
+            fields = json.loads(text)
+            normalization = Normalization(
+                **{key: _as_tuple(v) for key, v in fields.pop("normalization").items()}
+            )
+            results = tuple(Result(**result) for result in fields.pop("results"))
+            fields = {key: _as_tuple(value) for key, value in fields.items()}
+            return cls(normalization=normalization, results=results, **fields)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"Not a model card: {error}. Expected the JSON that "
+                f"`ModelCard.to_json` writes."
+            ) from error
+
+
+def _as_tuple(value):
+    return tuple(value) if isinstance(value, list) else value

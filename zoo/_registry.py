@@ -1,0 +1,103 @@
+"""The names of the models: who registers them, and who asks."""
+
+import difflib
+import fnmatch
+import importlib
+
+FAMILIES = ("zoo.image",)
+
+_builders = {}
+_cards = {}
+
+
+def register_model(card):
+    """Decorates a builder: its name becomes known, together with its `ModelCard`.
+
+    Raises:
+        ValueError: if a model of that name is registered already.
+    """
+
+    def register(builder):
+        if card.name in _builders:
+            raise ValueError(
+                f"A model named {card.name!r} is registered already, by "
+                f"{_builders[card.name].__module__}. Choose another name."
+            )
+        _builders[card.name] = builder
+        _cards[card.name] = card
+        return builder
+
+    return register
+
+
+def list_models(pattern="*", task=None):
+    """Names of the models, sorted.
+
+    Args:
+        pattern: a shell pattern, such as `"p4*"`.
+        task: keep the models of one task, such as `"image classification"`.
+
+    Returns:
+        A list of names.
+
+    Example:
+
+    >>> list_models("p4*")
+    ['p4cnn', 'p4cnn_rotation_pooling', 'p4mcnn']
+    """
+    _import_families()
+    return sorted(
+        name
+        for name in fnmatch.filter(_builders, pattern)
+        if task is None or _cards[name].task == task
+    )
+
+
+def card(name):
+    """The `ModelCard` of a model.
+
+    Raises:
+        ValueError: if there is no model of that name.
+
+    Example:
+
+    >>> card("p4cnn").parameters
+    24680
+    """
+    _require(name)
+    return _cards[name]
+
+
+def create_model(name, **arguments):
+    """Builds a model by name; `zoo.create_model("p4cnn")` is `zoo.p4cnn()`.
+
+    Args:
+        name: one of `list_models()`.
+        **arguments: of the builder.
+
+    Raises:
+        ValueError: if there is no model of that name.
+
+    Example:
+
+    >>> create_model("p4cnn", classes=2).output_shape
+    (None, 2)
+    """
+    _require(name)
+    return _builders[name](**arguments)
+
+
+def _import_families():
+    for family in FAMILIES:
+        importlib.import_module(family)
+
+
+def _require(name):
+    _import_families()
+    if name not in _builders:
+        close = difflib.get_close_matches(str(name), _builders, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"Unknown model {name!r}.{hint} Expected one of "
+            f"{', '.join(sorted(_builders))}."
+        )
