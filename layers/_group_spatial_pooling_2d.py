@@ -1,14 +1,11 @@
 from keras import ops
 
-from zoo.layers._group_layer import GroupLayer
-from zoo.layers._group_layer import merge_orientations
-from zoo.layers._group_layer import split_orientations
-from zoo.layers._window import Window
-from zoo.layers._window import standardize_pair
+from zoo.layers._group_layer import GroupLayer, merge_orientations, split_orientations
+from zoo.layers._window import Window, standardize_pair
 
 
 class GroupSpatialPooling2D(GroupLayer):
-    """What max and average pooling over positions share; `_pool` makes the difference."""
+    """What max and average pooling over positions share; `_pool` tells them apart."""
 
     accepts_images = True
 

@@ -2,18 +2,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.layers._group_layer import GroupLayer
-from zoo.layers._group_layer import merge_orientations
-from zoo.layers._group_layer import split_orientations
-from zoo.layers._window import Window
-from zoo.layers._window import standardize_pair
+from zoo.layers._group_layer import GroupLayer, merge_orientations, split_orientations
+from zoo.layers._window import Window, standardize_pair
 
 IMPLEMENTATIONS = ("auto", "expand")
 
 
 @keras.saving.register_keras_serializable(package="convzoo")
 class GroupConv2D(GroupLayer):
-    """Convolution over the plane and a symmetry group: turn the input, and the output turns.
+    """Convolution over the plane and a symmetry group: the output turns with the input.
 
     One filter `w` is learned and applied in every orientation of the group. On images
     it lifts, `Z2 -> G`; on group feature maps it correlates over the group, `G -> G`:
@@ -175,9 +172,7 @@ class GroupConv2D(GroupLayer):
             padding = "same"  # symmetric on every backend, at stride 1 only
         elif self.padding == "same":
             rows, columns = self._window.margin
-            images = ops.pad(
-                images, ((0, 0), (rows, rows), (columns, columns), (0, 0))
-            )
+            images = ops.pad(images, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
         outputs = ops.conv(
             images,
             self._expanded_kernel(),

@@ -1,9 +1,7 @@
 import keras
 from keras import ops
 
-from zoo.layers._group_layer import GroupLayer
-from zoo.layers._group_layer import merge_orientations
-from zoo.layers._group_layer import split_orientations
+from zoo.layers._group_layer import GroupLayer, merge_orientations, split_orientations
 from zoo.layers._window import standardize_pair
 
 INTERPOLATIONS = ("nearest", "bilinear")

@@ -20,7 +20,7 @@ There is no Keras in this file.
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -162,7 +162,7 @@ class Group:
         return self.act_on_grid(element, images, axes=(1, 2))
 
     def act_on_feature_maps(self, element, maps):
-        """Acts on maps `(batch, height, width, order, channels)`, the regular action."""
+        """The regular action on `(batch, height, width, order, channels)`."""
         moved = self.act_on_grid(element, maps, axes=(1, 2))
         return self.act_on_orientations(element, moved, axis=3)
 
@@ -175,9 +175,7 @@ class Group:
         """
         width = height if width is None else width
         index = np.arange(height * width).reshape(height, width)
-        return np.stack(
-            [self.act_on_grid(g, index).ravel() for g in range(self.order)]
-        )
+        return np.stack([self.act_on_grid(g, index).ravel() for g in range(self.order)])
 
     @property
     def subgroup_names(self):
@@ -224,7 +222,7 @@ class Group:
         return coset_of[self.product[self.inverse[element], cosets[:, 0]]]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _shared_group(name):
     return Group(name)
 

@@ -40,6 +40,6 @@ def load_model(path, compile=True):
     except Exception as error:  # Keras raises whatever its reader meets
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise ValueError(
-            f"{file} can't be read as a Keras model ({type(error).__name__}: {reason}). "
-            f"Expected a file that model.save() wrote."
+            f"{file} can't be read as a Keras model. Expected a file that model.save() "
+            f"wrote. Received: {type(error).__name__}: {reason}"
         ) from error

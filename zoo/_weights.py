@@ -28,6 +28,7 @@ def load_weights(model, weights, card):
         model.load_weights(path)
     except Exception as error:  # Keras raises whatever its reader meets
         raise ValueError(
-            f"The weights in {path} do not fit {card.name} with input_shape="
-            f"{model.input_shape[1:]} and output shape {model.output_shape[1:]}: {error}"
+            f"The weights in {path} do not fit {card.name} with input shape "
+            f"{model.input_shape[1:]} and output shape {model.output_shape[1:]}: "
+            f"{error}"
         ) from error

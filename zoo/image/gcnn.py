@@ -19,17 +19,17 @@ are our choice.
 
 import keras
 
-from zoo._model_card import ModelCard
-from zoo._model_card import Result
+from zoo._model_card import ModelCard, Result
 from zoo._registry import card as find_card
 from zoo._registry import register_model
 from zoo._weights import load_weights
-from zoo.image._head import check_arguments
-from zoo.image._head import classify
-from zoo.layers import GroupConv2D
-from zoo.layers import GroupGlobalAveragePooling2D
-from zoo.layers import GroupMaxPooling2D
-from zoo.layers import GroupPooling
+from zoo.image._head import check_arguments, classify
+from zoo.layers import (
+    GroupConv2D,
+    GroupGlobalAveragePooling2D,
+    GroupMaxPooling2D,
+    GroupPooling,
+)
 
 PAPER = (
     "Cohen and Welling, Group Equivariant Convolutional Networks, ICML 2016, "
@@ -212,9 +212,9 @@ def p4cnn(
     classifier_activation="softmax",
     name="p4cnn",
 ):
-    """Seven group convolutions over C4: turn the image by 90 degrees, and nothing changes.
+    """Seven group convolutions over C4: the feature maps turn with the image.
 
-    The feature maps turn with the image; the class scores stay.
+    The class scores stay as they are, exactly, for turns by 90 degrees.
 
     Args:
         include_top: bool. End in the classifier, or return the map of the sixth layer.
@@ -341,7 +341,7 @@ def p4cnn_rotation_pooling(
         "p4cnn over D4: exactly equivariant to quarter turns and mirror images.",
         26_799,
         group="D4",
-        notes=("Not in the paper; 7 filters in each of 8 orientations are our choice.",),
+        notes=("Not in the paper: 7 filters in each of 8 orientations are ours.",),
     )
 )
 def p4mcnn(
