@@ -100,6 +100,8 @@ def _write_manifest(folder):
 def _is_intact(folder):
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
-        return all(file_hash(folder / name) == manifest[name] for name in manifest)
+        return bool(manifest) and all(
+            file_hash(folder / name) == manifest[name] for name in manifest
+        )
     except (OSError, ValueError, AttributeError, TypeError):
         return False

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from zoo.datasets import _catalogue
 from zoo.datasets._cache import prepared_builder
@@ -18,6 +17,7 @@ def load(name, split, batch_size=64, seed=0, data_dir=None, download=False):
 
     The first call prepares the data set in the cache folder ($CONVZOO_CACHE, else
     $XDG_CACHE_HOME/convzoo, else ~/.cache/convzoo); later calls read it from there.
+    The images of the split stay in memory as long as the result is in use.
 
     Args:
         name: one of `zoo.datasets.list_datasets()`.
@@ -58,19 +58,18 @@ def load(name, split, batch_size=64, seed=0, data_dir=None, download=False):
     builder = _builder(name, data_dir, download)
     count = _split_size(facts, builder, split)
 
-    with _quiet_about_dtype():
-        dataset = builder.as_dataset(
-            split=split,
-            as_supervised=True,
-            shuffle_files=False,
-            read_config=tfds.ReadConfig(try_autocache=False),
-        )
-    # Before the shuffle: what is decoded once is kept, the order is not.
-    dataset = dataset.cache()
+    images, labels = _in_memory(builder, split)
+    # Places are shuffled and batched, not images: quick, and no second copy. A
+    # Dataset.cache() of the images would be cut short for good by a loop that stops
+    # in its first epoch (TensorFlow 2.21, over a parallel map).
+    places = tf.data.Dataset.range(count)
     if split.startswith("train"):
-        dataset = dataset.shuffle(count, seed=seed, reshuffle_each_iteration=True)
+        places = places.shuffle(count, seed=seed, reshuffle_each_iteration=True)
     if batch_size is not None:
-        dataset = dataset.batch(batch_size)
+        places = places.batch(batch_size)
+    dataset = places.map(
+        lambda place: (tf.gather(images, place), tf.gather(labels, place))
+    )
     options = tf.data.Options()
     options.deterministic = True
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
@@ -84,8 +83,8 @@ def _check_arguments(batch_size, seed, data_dir):
             f"batch_size must be an integer of at least 1, or None for single images; "
             f"received {batch_size!r}."
         )
-    if not isinstance(seed, numbers.Integral):
-        raise ValueError(f"seed must be an integer; received {seed!r}.")
+    if not (isinstance(seed, numbers.Integral) and -(2**63) <= seed < 2**63):
+        raise ValueError(f"seed must be an integer of 64 bits; received {seed!r}.")
     if data_dir is not None and not (
         Path(data_dir).is_dir() and os.access(data_dir, os.R_OK | os.X_OK)
     ):
@@ -131,6 +130,15 @@ def _split_size(facts, builder, split):
             f"part."
         )
     return count
+
+
+def _in_memory(builder, split):
+    """All images and labels of a split as two tensors, in the order of the files."""
+    # On the host also where there is a GPU: tf.data works there.
+    with tf.device("CPU:0"), _quiet_about_dtype():
+        return builder.as_dataset(
+            split=split, batch_size=-1, as_supervised=True, shuffle_files=False
+        )
 
 
 @contextlib.contextmanager

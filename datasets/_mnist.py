@@ -138,7 +138,7 @@ def _uncompressed(path):
     try:
         content = path.read_bytes()
         # By content, not by name: browsers unpack .gz files without renaming them.
-        if content[:2] == b"\x1f\x8b" or path.suffix == ".gz" and len(content) == 0:
+        if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(
@@ -158,7 +158,8 @@ def _read_tfds(folder):
     except Exception as error:
         raise ValueError(
             f"The MNIST of tensorflow-datasets in {folder} cannot be read "
-            f"({type(error).__name__}): prepare it again, or give the four idx files."
+            f"({type(error).__name__}): delete that folder and prepare or download it "
+            f"again, or give the four idx files."
         ) from error
     images = np.concatenate([batch["image"] for batch in batches])[..., 0]
     labels = np.concatenate([batch["label"] for batch in batches]).astype(np.uint8)

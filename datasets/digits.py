@@ -1,5 +1,7 @@
 """digits: scikit-learn's 8 x 8 handwritten digits, upright."""
 
+from pathlib import Path
+
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -11,6 +13,9 @@ SPLIT_SEED = 1998
 class Digits(tfds.core.GeneratorBasedBuilder):
     """tensorflow-datasets builder of `digits`."""
 
+    # By itself tensorflow-datasets takes the folder to be zoo/datasets, which an
+    # editable install does not have.
+    pkg_dir_path = Path(__file__).parent
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
 

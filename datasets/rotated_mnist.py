@@ -52,6 +52,9 @@ class RotatedMnist(tfds.core.GeneratorBasedBuilder):
     neither.
     """
 
+    # By itself tensorflow-datasets takes the folder to be zoo/datasets, which an
+    # editable install does not have.
+    pkg_dir_path = Path(__file__).parent
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = [
@@ -72,7 +75,8 @@ class RotatedMnist(tfds.core.GeneratorBasedBuilder):
 
     def _info(self):
         original = self.builder_config.name == "original"
-        facts = _catalogue.info("rotated_mnist/original" if original else self.name)
+        name = "rotated_mnist/original" if original else "rotated_mnist"
+        facts = _catalogue.info(name)
         features = {
             "image": tfds.features.Tensor(
                 shape=facts.input_shape, dtype=np.float32, encoding="zlib"

@@ -83,6 +83,20 @@ class GroupLayer(keras.layers.Layer):
         )
 
 
+def mean(values, axes, keepdims=False):
+    """The mean in the precision of the values.
+
+    On JAX and torch Keras averages float64 in float32; half precision it rightly adds
+    up in float32 everywhere.
+    """
+    if keras.backend.standardize_dtype(values.dtype) != "float64":
+        return ops.mean(values, axis=axes, keepdims=keepdims)
+    total = ops.sum(values, axis=axes, keepdims=keepdims)
+    shape = ops.shape(values)
+    number = ops.prod(ops.stack([ops.cast(shape[axis], "float64") for axis in axes]))
+    return ops.divide(total, number)
+
+
 def merge_orientations(maps):
     """`(B, H, W, G, C)` to `(B, H, W, G * C)`, what planar operations take."""
     if len(maps.shape) == 4:

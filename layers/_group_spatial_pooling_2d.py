@@ -25,7 +25,7 @@ class GroupSpatialPooling2D(GroupLayer):
         )
         self.padding = padding
         self.strict = strict
-        self._window = Window(
+        self.window = Window(
             layer=self._describe(),
             group=self._group,
             size_name="pool_size",
@@ -48,7 +48,7 @@ class GroupSpatialPooling2D(GroupLayer):
 
     def compute_output_shape(self, input_shape):
         self._check_rank(input_shape)
-        height, width = self._window.output_size(input_shape[1], input_shape[2])
+        height, width = self.window.output_size(input_shape[1], input_shape[2])
         return (input_shape[0], height, width, *input_shape[3:])
 
     def get_config(self):
@@ -62,7 +62,7 @@ class GroupSpatialPooling2D(GroupLayer):
 
     def _pad(self, images, value):
         """Symmetric padding, also where TensorFlow's own "same" would pad (0, 1)."""
-        rows, columns = self._window.margin
+        rows, columns = self.window.margin
         if rows == columns == 0:
             return images
         return ops.pad(

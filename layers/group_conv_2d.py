@@ -121,7 +121,7 @@ class GroupConv2D(GroupLayer):
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.bias_constraint = keras.constraints.get(bias_constraint)
-        self._window = Window(
+        self.window = Window(
             layer=self._describe(),
             group=self._group,
             size_name="kernel_size",
@@ -171,16 +171,21 @@ class GroupConv2D(GroupLayer):
         if self.padding == "same" and self.strides == (1, 1):
             padding = "same"  # symmetric on every backend, at stride 1 only
         elif self.padding == "same":
-            rows, columns = self._window.margin
+            rows, columns = self.window.margin
             images = ops.pad(images, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
+        # Keras has no convolution with both a stride and a dilation: what the stride
+        # would skip is computed and left out.
+        is_dilated = self.dilation_rate != (1, 1)
         outputs = ops.conv(
             images,
             self._expanded_kernel(),
-            strides=self.strides,
+            strides=1 if is_dilated else self.strides,
             padding=padding,
             data_format="channels_last",
             dilation_rate=self.dilation_rate,
         )
+        if is_dilated:
+            outputs = outputs[:, :: self.strides[0], :: self.strides[1]]
         outputs = split_orientations(outputs, self._group.order)
         if self.bias is not None:
             outputs = ops.add(outputs, self.bias)
@@ -188,7 +193,7 @@ class GroupConv2D(GroupLayer):
 
     def compute_output_shape(self, input_shape):
         self._check_rank(input_shape)
-        height, width = self._window.output_size(input_shape[1], input_shape[2])
+        height, width = self.window.output_size(input_shape[1], input_shape[2])
         return (input_shape[0], height, width, self._group.order, self.filters)
 
     def get_config(self):

@@ -1,7 +1,6 @@
 import keras
-from keras import ops
 
-from zoo.layers._group_layer import GroupLayer
+from zoo.layers._group_layer import GroupLayer, mean
 
 
 @keras.saving.register_keras_serializable(package="convzoo")
@@ -40,7 +39,7 @@ class GroupGlobalAveragePooling2D(GroupLayer):
 
     def call(self, inputs):
         self._check_rank(inputs.shape)
-        return ops.mean(inputs, axis=(1, 2, 3), keepdims=self.keepdims)
+        return mean(inputs, axes=(1, 2, 3), keepdims=self.keepdims)
 
     def compute_output_shape(self, input_shape):
         self._check_rank(input_shape)

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from zoo.layers._group_layer import GroupLayer
+from zoo.layers._group_layer import GroupLayer, mean
 
 MODES = ("max", "mean")
 
@@ -59,10 +59,12 @@ class GroupPooling(GroupLayer):
 
     def call(self, inputs):
         self._check_rank(inputs.shape)
-        reduce = ops.max if self.mode == "max" else ops.mean
-        if self._cosets is None:
-            return reduce(inputs, axis=3)
-        return reduce(ops.take(inputs, self._cosets, axis=3), axis=4)
+        axis = 3
+        if self._cosets is not None:
+            inputs, axis = ops.take(inputs, self._cosets, axis=3), 4
+        if self.mode == "max":
+            return ops.max(inputs, axis=axis)
+        return mean(inputs, axes=(axis,))
 
     def compute_output_shape(self, input_shape):
         self._check_rank(input_shape)

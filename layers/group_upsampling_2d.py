@@ -22,8 +22,8 @@ class GroupUpSampling2D(GroupLayer):
 
     Input shape:
         A feature map `(batch, height, width, order, channels)`, or one without
-        orientations `(batch, height, width, channels)`. For `"nearest"`, height and
-        width may be None.
+        orientations `(batch, height, width, channels)`. Height and width may be
+        None.
 
     Output shape:
         The same rank, height and width times the factor.
@@ -62,17 +62,11 @@ class GroupUpSampling2D(GroupLayer):
     def call(self, inputs):
         self._check_rank(inputs.shape)
         images = merge_orientations(inputs)
-        if self.interpolation == "nearest":
-            images = ops.repeat(images, self.size[0], axis=1)
-            images = ops.repeat(images, self.size[1], axis=2)
-        else:
-            height, width = ops.shape(images)[1:3]
-            images = ops.image.resize(
-                images,
-                (height * self.size[0], width * self.size[1]),
-                interpolation="bilinear",
-                data_format="channels_last",
-            )
+        for axis, factor in zip((1, 2), self.size, strict=True):
+            if self.interpolation == "nearest":
+                images = ops.repeat(images, factor, axis=axis)
+            else:
+                images = _interpolate(images, factor, axis)
         if len(inputs.shape) == 5:
             images = split_orientations(images, self._group.order)
         return images
@@ -91,3 +85,28 @@ class GroupUpSampling2D(GroupLayer):
             "size": self.size,
             "interpolation": self.interpolation,
         }
+
+
+def _interpolate(images, factor, axis):
+    """Linear interpolation along one axis, about pixel centres, edges repeated.
+
+    Pixel `factor * n + p` lies (p + 1/2) / factor - 1/2 pixels from pixel n. The
+    resizing of TensorFlow does the same but rounds to float32, in float64 too.
+    """
+    length = ops.shape(images)[axis]
+    first = ops.take(images, [0], axis=axis)
+    last = ops.take(images, [-1], axis=axis)
+    padded = ops.concatenate([first, images, last], axis=axis)
+    before, here, after = (
+        ops.take(padded, ops.arange(start, start + length), axis=axis)
+        for start in range(3)
+    )
+    phases = []
+    for phase in range(factor):
+        offset = (phase + 0.5) / factor - 0.5
+        neighbour = before if offset < 0 else after
+        phases.append((1 - abs(offset)) * here + abs(offset) * neighbour)
+    stacked = ops.stack(phases, axis=axis + 1)
+    shape = list(ops.shape(images))
+    shape[axis] = length * factor
+    return ops.reshape(stacked, shape)

@@ -1,0 +1,13 @@
+"""What a model is: how exactly it turns, how large it is, what it looks like."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "admissible_sizes": ["admissible_sizes"],
+        "counts": ["count"],
+        "equivariance": ["equivariance_report"],
+        "turning_picture": ["turning_picture"],
+    },
+)

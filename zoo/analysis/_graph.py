@@ -1,0 +1,49 @@
+"""One walk over the operations of a model, for everything that looks inside."""
+
+import keras
+
+
+def as_functional(model):
+    """The functional form of a functional or sequential model, or None.
+
+    A subclassed model has no graph that could be looked into.
+    """
+    if isinstance(model, keras.Sequential) and model.built:
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    # Keras has no public test for this; `operations` is on functional models only.
+    return model if hasattr(model, "operations") else None
+
+
+def operations_of(model):
+    """All operations in the order they run, those of nested models in their place."""
+    for operation in as_functional(model).operations:
+        if isinstance(operation, keras.Model) and as_functional(operation) is not None:
+            yield from operations_of(operation)
+        elif not isinstance(operation, keras.layers.InputLayer):
+            yield operation
+
+
+def run(model, inputs, call):
+    """Runs a model operation by operation.
+
+    Args:
+        model: a functional model.
+        inputs: its input, a tensor or a symbolic tensor of perhaps another size.
+        call: `call(operation, *args, **kwargs)` returns the operation's output.
+
+    Returns:
+        The model's output.
+    """
+
+    def operation_fn(operation):
+        def run_operation(*args, **kwargs):
+            nested = isinstance(operation, keras.Model) and as_functional(operation)
+            if nested:
+                return run(nested, args[0], call)
+            return call(operation, *args, **kwargs)
+
+        return run_operation
+
+    # `Function.compute_output_spec` refuses other sizes than the model's own, so the
+    # walk below it is used; it is what `Functional.call` itself runs on.
+    return model._run_through_graph(inputs, operation_fn=operation_fn)
