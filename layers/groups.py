@@ -232,6 +232,11 @@ def get_group(group):
 
     Raises:
         ValueError: if the name is none of `GROUP_NAMES`.
+
+    Example:
+
+    >>> get_group("D4") is get_group("D4")
+    True
     """
     if isinstance(group, Group):
         return group

@@ -9,7 +9,7 @@ def as_functional(model):
     A subclassed model has no graph that could be looked into.
     """
     if isinstance(model, keras.Sequential) and model.built:
-        return keras.Model(model.inputs, model.outputs, name=model.name)
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     # Keras has no public test for this; `operations` is on functional models only.
     return model if hasattr(model, "operations") else None
 

@@ -234,6 +234,7 @@ def _outputs(model, images):
     else:
         output = run(functional, images, call)
         symbolic = functional.outputs[0]
+        output = keras.tree.flatten(output)[0]
         record(model.name, "Functional", output, orientations_of(symbolic))
     return found
 

@@ -1,0 +1,67 @@
+"""How the package is laid out and what importing it costs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [
+    path
+    for folder in ("zoo", "layers", "datasets", "tests", "benchmarks")
+    for path in (ROOT / folder).rglob("*.py")
+]
+
+
+def test_nothing_imports_the_folders_bare():
+    """`import layers` works from the root by accident, and registers all twice."""
+    bare = re.compile(r"^\s*(import|from)\s+(layers|datasets)\b", re.MULTILINE)
+    assert SOURCES
+    assert [str(path) for path in SOURCES if bare.search(path.read_text())] == []
+
+
+def test_arrows_go_one_way():
+    def imports(folder, forbidden):
+        pattern = re.compile(rf"^\s*(import|from)\s+({forbidden})\b", re.MULTILINE)
+        return [
+            str(path)
+            for path in (ROOT / folder).rglob("*.py")
+            if pattern.search(path.read_text())
+        ]
+
+    assert imports("layers", r"zoo\.(?!layers)\w+|tensorflow|jax|torch") == []
+    assert imports("datasets", r"zoo\.(?!datasets)\w+|keras") == []
+
+
+def test_import_zoo_is_light():
+    program = (
+        "import sys, zoo, zoo.layers, zoo.datasets, zoo.cli;"
+        "print([name for name in ('tensorflow', 'keras', 'numpy', 'matplotlib')"
+        " if name in sys.modules])"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    ).stdout
+    assert printed.strip() == "[]"
+
+
+def test_every_public_name_is_there():
+    import zoo
+
+    for package in (zoo, zoo.layers, zoo.datasets, zoo.analysis):
+        for name in package.__all__:
+            assert getattr(package, name) is not None
+    assert zoo.layers.GroupConv2D.__module__.startswith("zoo.layers")
+
+
+@pytest.mark.parametrize("package", ["layers", "datasets", "analysis", "image"])
+def test_public_things_are_documented(package):
+    import zoo
+
+    module = getattr(zoo, package, None) or __import__(f"zoo.{package}").image
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if callable(thing):
+            assert "Example" in thing.__doc__, name

@@ -1,0 +1,86 @@
+"""The registry, the cards, loading and preprocessing."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import zoo
+
+
+def test_list_models():
+    assert zoo.list_models("p4*") == ["p4cnn", "p4cnn_rotation_pooling", "p4mcnn"]
+    assert zoo.list_models(task="image classification") == zoo.list_models()
+    assert zoo.list_models("nothing*") == []
+
+
+def test_unknown_names_list_the_choices():
+    for ask in (zoo.card, zoo.create_model):
+        with pytest.raises(ValueError, match="Did you mean 'p4cnn'.*z2cnn"):
+            ask("p4cn")
+    with pytest.raises(ValueError, match="Unknown model None"):
+        zoo.card(None)
+
+
+def test_a_name_is_taken_once():
+    with pytest.raises(ValueError, match="'p4cnn' is registered already, by zoo.image"):
+        zoo.register_model(zoo.card("p4cnn"))(lambda: None)
+
+
+def test_typos_in_arguments_do_not_vanish():
+    with pytest.raises(TypeError, match="clases"):
+        zoo.create_model("p4cnn", clases=3)
+
+
+def test_cards_survive_json():
+    for name in zoo.list_models():
+        card = zoo.card(name)
+        assert zoo.ModelCard.from_json(card.to_json()) == card
+    for text in ("", "[]", "{}", '{"name": "x"}', "no json"):
+        with pytest.raises(ValueError, match="Not a model card"):
+            zoo.ModelCard.from_json(text)
+
+
+def test_preprocess_input():
+    import dataclasses
+
+    card = dataclasses.replace(
+        zoo.card("p4cnn"), normalization=zoo.Normalization((0.5, 1.0), (0.25, 2.0))
+    )
+    x = np.ones((2, 3, 3, 2), "float32")
+    expected = np.broadcast_to([2.0, 0.0], x.shape)
+    np.testing.assert_array_equal(zoo.preprocess_input(x, card), expected)
+    assert zoo.preprocess_input(x, card).dtype == "float32"
+    with pytest.raises(ValueError, match="constants for 2 channels"):
+        zoo.preprocess_input(x[..., :1], card)
+    x[0, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="Received 1 that are NaN"):
+        zoo.preprocess_input(x, "p4cnn")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a model", b"PK\x03\x04broken"])
+def test_load_model_refuses(content, tmp_path):
+    path = tmp_path / "m.keras"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match="m.keras"):
+        zoo.load_model(path)
+    with pytest.raises(ValueError, match="No model at"):
+        zoo.load_model(tmp_path / "nowhere")
+
+
+def test_load_model_in_a_fresh_process(tmp_path):
+    """A lazy `import zoo` has registered no layer yet."""
+    model = zoo.p4cnn()
+    model.save(tmp_path / "m.keras")
+    images = np.random.default_rng(0).standard_normal((2, 28, 28, 1))
+    np.save(tmp_path / "images.npy", images.astype("float32"))
+    program = (
+        "import sys, numpy as np, zoo;"
+        "m = zoo.load_model(sys.argv[1] + '/m.keras');"
+        "np.save(sys.argv[1] + '/out.npy', m(np.load(sys.argv[1] + '/images.npy')))"
+    )
+    subprocess.run([sys.executable, "-c", program, tmp_path], check=True)
+    outputs = np.load(tmp_path / "out.npy")
+    np.testing.assert_array_equal(outputs, model(images.astype("float32")))
