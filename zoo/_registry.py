@@ -15,6 +15,14 @@ def register_model(card):
 
     Raises:
         ValueError: if a model of that name is registered already.
+
+    Example:
+
+    >>> from zoo import ModelCard
+    >>> card_of_mine = ModelCard("mine", "An example.", "-", 2026, "-", (28, 28, 1), 2, 0)
+    >>> @register_model(card_of_mine)
+    ... def mine(**arguments): ...
+    >>> create_model("mine")
     """
 
     def register(builder):

@@ -1,0 +1,17 @@
+"""From a name and a data set to a trained net: recipes, callbacks, run folders."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "batch_normalization_reestimation": [
+            "BatchNormalizationReestimation",
+            "reestimate_batch_normalization",
+        ],
+        "evaluation": ["evaluate"],
+        "recipes": ["Recipe", "find_recipe", "list_recipes"],
+        "rich_progress": ["RichProgress"],
+        "train": ["train"],
+    },
+)

@@ -1,0 +1,58 @@
+import subprocess
+import sys
+
+import pytest
+
+from zoo.training.recipes import Recipe, find_recipe, list_recipes
+
+
+def test_the_paper_gives_the_planar_net_more_epochs():
+    paper = find_recipe("paper", "p4cnn")
+    assert paper == Recipe(100, 128, 1e-3, "constant")
+    assert find_recipe("paper", "z2cnn") == Recipe(300, 128, 1e-3, "constant")
+
+
+def test_cosine():
+    recipe = find_recipe("cosine", "z2cnn")
+    assert (recipe.epochs, recipe.batch_size) == (40, 128)
+    assert (recipe.learning_rate, recipe.schedule) == (1e-2, "cosine")
+
+
+def test_changes_count_and_none_keeps_the_recipes_own():
+    recipe = find_recipe("cosine", epochs=3, batch_size=None, learning_rate=0.5)
+    assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (3, 128, 0.5)
+
+
+def test_an_unknown_recipe_lists_the_known():
+    with pytest.raises(ValueError, match=r"'quick'.*cosine, paper"):
+        find_recipe("quick")
+    assert list_recipes() == ["cosine", "paper"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", -1),
+        ("epochs", 1.5),
+        ("epochs", True),
+        ("batch_size", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", float("nan")),
+        ("learning_rate", "fast"),
+        ("schedule", "linear"),
+        ("weight_decay", -0.1),
+    ],
+)
+def test_values_out_of_range_are_named(name, value):
+    with pytest.raises(ValueError, match=f"`{name}`.*Received: {name}={value!r}"):
+        Recipe(**{"epochs": 1, name: value})
+
+
+def test_recipes_need_no_keras():
+    """`zoo --help` lists them."""
+    code = (
+        "import sys, zoo.training.recipes\n"
+        "assert not {'keras', 'tensorflow', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

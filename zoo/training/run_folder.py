@@ -1,0 +1,96 @@
+import importlib.metadata
+import json
+from pathlib import Path
+
+from zoo._files import check_can_be_made, is_empty, remove_partial_files, replace_file
+from zoo._version import __version__
+
+
+class RunFolder:
+    """The folder of one training run: new, begun by the same command, or finished.
+
+    Args:
+        path: where the folder stands, or shall.
+        command: dictionary of all that defines the result.
+
+    Raises:
+        ValueError: if anything else stands there, or nothing can be written there.
+            Nothing has been touched then.
+
+    Example:
+
+    >>> import tempfile
+    >>> run = RunFolder(tempfile.mkdtemp() + "/run", {"model": "p4cnn"})
+    >>> run.begin()
+    >>> run.write_json("metrics.json", {"test_error": 5.0})
+    >>> RunFolder(run.path, {"model": "p4cnn"}).metrics
+    {'test_error': 5.0}
+    """
+
+    def __init__(self, path, command):
+        self.path = Path(path)
+        # As JSON gives it back, so that the comparison is between equals.
+        self.command = json.loads(json.dumps(command))
+        check_can_be_made(self.path)
+        if not is_empty(self.path):
+            self._check_is_ours()
+
+    @property
+    def metrics(self):
+        """The figures of a finished run, or None."""
+        file = self.path / "metrics.json"
+        return json.loads(file.read_text()) if file.is_file() else None
+
+    def begin(self):
+        """Makes the folder, where there is none yet, and writes the command down."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not (self.path / "run.json").exists():
+                self.write_json(
+                    "run.json", {"command": self.command, "versions": _versions()}
+                )
+        except OSError as error:
+            raise ValueError(
+                f"{self.path} can't be written ({error.strerror}). Choose another "
+                "place."
+            ) from error
+
+    def write_json(self, name, value):
+        with replace_file(self.path / name) as path:
+            path.write_text(json.dumps(value, indent=2) + "\n")
+
+    def finish(self, metrics):
+        """Writes the figures, which marks the run as finished, and tidies up."""
+        self.write_json("metrics.json", metrics)
+        (self.path / "backup.weights.h5").unlink(missing_ok=True)
+        remove_partial_files(self.path)
+
+    def _check_is_ours(self):
+        try:
+            found = json.loads((self.path / "run.json").read_text())["command"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{self.path} holds something else than a training run. Choose another "
+                f"place, or an empty folder."
+            ) from error
+        if found != self.command:
+            raise ValueError(
+                f"{self.path} holds a run of another command "
+                f"({self._difference(found)}). Choose another place, or repeat that "
+                f"command."
+            )
+
+    def _difference(self, found):
+        names = [name for name in self.command if found.get(name) != self.command[name]]
+        return "; ".join(
+            f"{name}: {found.get(name)!r} there, {self.command[name]!r} here"
+            for name in names
+        )
+
+
+def _versions():
+    names = ("keras", "tensorflow", "numpy")
+    return {
+        "convzoo": __version__,
+        **{name: importlib.metadata.version(name) for name in names},
+    }

@@ -1,0 +1,233 @@
+import dataclasses
+import math
+import numbers
+
+import keras
+
+import zoo.datasets
+from zoo._files import replace_file
+from zoo._model_card import Result
+from zoo._registry import card as find_card
+from zoo._registry import create_model
+from zoo.analysis.equivariance import equivariance_report
+from zoo.training.backup import Backup
+from zoo.training.batch_normalization_reestimation import BatchNormalizationReestimation
+from zoo.training.data_check import check_images
+from zoo.training.evaluation import measure, normalized
+from zoo.training.pictures import draw_confusion_matrix, draw_training_curves
+from zoo.training.recipes import find_recipe
+from zoo.training.rich_progress import RichProgress
+from zoo.training.run_folder import RunFolder
+
+
+def train(
+    model_name,
+    data,
+    out,
+    epochs=None,
+    batch_size=None,
+    recipe="cosine",
+    learning_rate=None,
+    seed=0,
+    data_dir=None,
+    download=False,
+    validation=0,
+):
+    """Trains a registered model on a data set, and leaves a run folder.
+
+    The folder holds `run.json` (the command), `card.json` (with the normalisation and
+    the results), `model.keras`, `metrics.json`, `history.csv`, TensorBoard `logs/`,
+    `training_curves.png` and `confusion_matrix.png`. The same command again goes on
+    where a killed run stopped, after its last whole epoch, or returns the figures of a
+    finished one. All arguments are checked before anything is written.
+
+    Args:
+        model_name: one of `zoo.list_models()`.
+        data: one of `zoo.datasets.list_datasets()`.
+        out: the run folder: a new or empty one, or that of the same command.
+        epochs, batch_size, learning_rate: None for the recipe's.
+        recipe: one of `zoo.training.list_recipes()`.
+        seed: of the weights, the order of the images and dropout.
+        data_dir: folder with the source files, for a data set that needs them.
+        download: bool. Whether the data may be fetched from the network.
+        validation: the last so many training images are held out and evaluated each
+            epoch and at the end, and the test set is not touched: choose recipes by
+            it. With 0 the net trains on all images and meets the test set once, at
+            the end.
+
+    Returns:
+        A dictionary of figures: `test_error` in percent, `test_accuracy`, `test_loss`
+        (or `validation_error`, ...), `train_accuracy`, `epochs`, `seconds` of training,
+        `parameters`, `equivariance_error`, `seed`.
+
+    Raises:
+        ValueError: for an unknown name, a value out of range, images too small for the
+            model, faulty data, or a folder that is not free.
+
+    Example:
+
+    ```python
+    metrics = zoo.training.train("p4cnn", "rotated_digits", "runs/p4cnn", epochs=1)
+    print(metrics["test_error"])
+    ```
+    """
+    card = find_card(model_name)
+    info = zoo.datasets.info(data)
+    recipe_name = recipe
+    recipe = find_recipe(
+        recipe,
+        model_name,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+    )
+    _check_seed(seed)
+    _check_validation(validation, info)
+    command = {
+        "model": model_name,
+        "data": data,
+        "recipe": dataclasses.asdict(recipe),
+        "seed": seed,
+        "validation": validation,
+    }
+    run = RunFolder(out, command)
+    if run.metrics is not None:
+        return run.metrics
+
+    keras.utils.set_random_seed(seed)
+    model = _build(model_name, info)
+    held_out = f"train[-{validation}:]" if validation else "test"
+    train_split = f"train[:-{validation}]" if validation else "train"
+    train_data, held_out_data = (
+        zoo.datasets.load(data, split, recipe.batch_size, seed, data_dir, download)
+        for split in (train_split, held_out)
+    )
+    card = dataclasses.replace(
+        card,
+        input_shape=info.input_shape,
+        classes=len(info.classes),
+        labels=info.classes,
+        parameters=sum(math.prod(w.shape) for w in model.trainable_weights),
+        normalization=check_images(train_data, info),
+    )
+    train_data = normalized(train_data, card)
+    held_out_data = normalized(held_out_data, card)
+
+    run.begin()
+    history = _fit(
+        model, recipe, train_data, held_out_data if validation else None, run
+    )
+    result = measure(model, held_out_data)
+    name = "validation" if validation else "test"
+    metrics = {
+        f"{name}_error": result["error"],
+        f"{name}_accuracy": result["accuracy"],
+        f"{name}_loss": result["loss"],
+        "train_accuracy": measure(model, train_data)["accuracy"],
+        "epochs": recipe.epochs,
+        "seconds": sum(row["seconds"] for row in history),
+        "parameters": card.parameters,
+        "equivariance_error": float(
+            equivariance_report(model, group=card.group).output_error
+        ),
+        "seed": seed,
+    }
+    source = _command_line(model_name, data, recipe_name, recipe, seed, validation)
+    measured = Result(
+        f"{data}, {held_out}", f"{name} error, %", result["error"], source
+    )
+    card = dataclasses.replace(card, results=(*card.results, measured))
+    _write_results(run, model, card, history, result, name)
+    run.finish(metrics)
+    return metrics
+
+
+def _build(model_name, info):
+    try:
+        return create_model(
+            model_name, input_shape=info.input_shape, classes=len(info.classes)
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"{model_name} can't be built for the images of {info.name}, shape "
+            f"{info.input_shape}: {error}"
+        ) from error
+
+
+def _fit(model, recipe, train_data, validation_data, run):
+    steps = len(train_data)
+    learning_rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        learning_rate = keras.optimizers.schedules.CosineDecay(
+            learning_rate, steps * recipe.epochs
+        )
+    model.compile(
+        optimizer=keras.optimizers.Adam(
+            learning_rate, weight_decay=recipe.weight_decay or None
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(),
+        metrics=["accuracy"],
+    )
+    backup = Backup(run.path, steps)
+    done = backup.restore(model)
+    with RichProgress() as progress:
+        model.fit(
+            train_data,
+            validation_data=validation_data,
+            initial_epoch=done,
+            epochs=recipe.epochs,
+            verbose=0,
+            shuffle=False,  # the data set does that itself
+            callbacks=[
+                progress,
+                keras.callbacks.TensorBoard(run.path / "logs", write_graph=False),
+                backup,
+                BatchNormalizationReestimation(train_data),
+            ],
+        )
+    return backup.rows
+
+
+def _write_results(run, model, card, history, result, name):
+    with replace_file(run.path / "model.keras") as path:
+        model.save(path)
+    with replace_file(run.path / "card.json") as path:
+        path.write_text(card.to_json() + "\n")
+    title = f"{card.name} on {run.command['data']}"
+    draw_training_curves(
+        history,
+        run.path / "training_curves.png",
+        title,
+        final=(name, result["loss"], result["error"]),
+    )
+    draw_confusion_matrix(
+        result["confusion"],
+        card.labels,
+        run.path / "confusion_matrix.png",
+        f"{title}, {name} error {result['error']:.2f} %",
+    )
+
+
+def _command_line(model_name, data, recipe_name, recipe, seed, validation):
+    line = (
+        f"zoo train {model_name} --data {data} --recipe {recipe_name} "
+        f"--epochs {recipe.epochs} --batch-size {recipe.batch_size} "
+        f"--learning-rate {recipe.learning_rate} --seed {seed}"
+    )
+    return f"{line} --validation {validation}" if validation else line
+
+
+def _check_seed(seed):
+    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**32:
+        raise ValueError(
+            f"`seed` must be an integer from 0 to 2**32 - 1. Received: seed={seed!r}"
+        )
+
+
+def _check_validation(validation, info):
+    available = info.splits["train"]
+    if not isinstance(validation, numbers.Integral) or not 0 <= validation < available:
+        raise ValueError(
+            f"`validation` must be 0, or less than the {available} training images of "
+            f"{info.name}. Received: validation={validation!r}"
+        )
