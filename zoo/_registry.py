@@ -19,8 +19,8 @@ def register_model(card):
     Example:
 
     >>> from zoo import ModelCard
-    >>> card_of_mine = ModelCard("mine", "An example.", "-", 2026, "-", (28, 28, 1), 2, 0)
-    >>> @register_model(card_of_mine)
+    >>> card = ModelCard("mine", "An example.", "-", 2026, "-", (28, 28, 1), 2, 0)
+    >>> @register_model(card)
     ... def mine(**arguments): ...
     >>> create_model("mine")
     """
