@@ -151,6 +151,9 @@ def train_command(
     learning_rate: Annotated[
         float | None, typer.Option(help="By default the recipe's.")
     ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="By default the recipe's.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 0,
     data_dir: DataDir = None,
     download: Annotated[
@@ -171,6 +174,7 @@ def train_command(
         batch_size=batch_size,
         recipe=recipe,
         learning_rate=learning_rate,
+        weight_decay=weight_decay,
         seed=seed,
         data_dir=data_dir,
         download=download,

@@ -24,12 +24,8 @@ from zoo._registry import card as find_card
 from zoo._registry import register_model
 from zoo._weights import load_weights
 from zoo.image._head import check_arguments, classify
-from zoo.layers import (
-    GroupConv2D,
-    GroupGlobalAveragePooling2D,
-    GroupMaxPooling2D,
-    GroupPooling,
-)
+from zoo.image._symmetry import Symmetry
+from zoo.layers import GroupPooling
 
 PAPER = (
     "Cohen and Welling, Group Equivariant Convolutional Networks, ICML 2016, "
@@ -75,17 +71,16 @@ def _gcnn(
 ):
     """The table above for one row; `group=None` is the planar net."""
     check_arguments(include_top, pooling, classes, input_shape)
+    symmetry = Symmetry(group)
 
     def convolve(x, filters, kernel_size, name):
         # As in the authors' code, N(0, 1 / fan-in): narrower than He, without a cut.
         initializer = keras.initializers.VarianceScaling(
             1.0, "fan_in", "untruncated_normal"
         )
-        arguments = {"kernel_initializer": initializer, "name": name}
-        if group is None:
-            arguments["data_format"] = "channels_last"
-            return keras.layers.Conv2D(filters, kernel_size, **arguments)(x)
-        return GroupConv2D(filters, kernel_size, group=group, **arguments)(x)
+        return symmetry.conv(
+            filters, kernel_size, kernel_initializer=initializer, name=name
+        )(x)
 
     def block(x, index, dropout=0.0):
         x = convolve(x, filters, 3, name=f"conv_{index}")
@@ -100,33 +95,20 @@ def _gcnn(
     image = keras.Input(input_shape, name="image")
     x = block(image, 1, dropout)
     x = block(x, 2)
-    x = GroupMaxPooling2D(2, group=group or "C1", name="pool")(x)
+    x = symmetry.max_pool(2, name="pool")(x)
     x = block(x, 3, dropout)
     x = block(x, 4, dropout)
     x = block(x, 5, dropout)
     x = block(x, 6, dropout)
-    has_orientations = group is not None and not pool_rotations
     if include_top:
         x = convolve(x, classes, 4, name="top")
-        if group is not None:
-            x = GroupPooling(group, name="group_pool")(x)
-        x = _global_max_pooling(x, name="global_pool")
+        x = symmetry.global_max(x)
         x = classify(x, classifier_activation)
-    elif pooling == "avg" and has_orientations:
-        x = GroupGlobalAveragePooling2D(group, name="global_pool")(x)
-    elif pooling == "avg":
-        x = keras.layers.GlobalAveragePooling2D("channels_last", name="global_pool")(x)
-    elif pooling == "max":
-        if has_orientations:
-            x = GroupPooling(group, name="group_pool")(x)
-        x = _global_max_pooling(x, name="global_pool")
+    else:
+        x = symmetry.pool_features(x, pooling)
     model = keras.Model(image, x, name=model_name)
     load_weights(model, weights, find_card(name))
     return model
-
-
-def _global_max_pooling(x, name):
-    return keras.layers.GlobalMaxPooling2D("channels_last", name=name)(x)
 
 
 @register_model(

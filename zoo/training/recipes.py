@@ -16,7 +16,8 @@ class Recipe:
         batch_size: images a step.
         learning_rate: at the start.
         schedule: `"constant"`, or `"cosine"`: down to 0 over the run.
-        weight_decay: decoupled from the gradient, as in AdamW.
+        weight_decay: what a kernel loses a step, as a share of it and of the learning
+            rate (AdamW); 0 is Adam.
 
     Raises:
         ValueError: for a value outside the above.
@@ -46,7 +47,7 @@ class Recipe:
                 f"`learning_rate` must be a positive number. "
                 f"Received: learning_rate={rate!r}"
             )
-        if not self.weight_decay >= 0:
+        if not 0 <= self.weight_decay < math.inf:
             raise ValueError(
                 f"`weight_decay` must be 0 or positive. "
                 f"Received: weight_decay={self.weight_decay!r}"

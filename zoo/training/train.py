@@ -28,6 +28,7 @@ def train(
     batch_size=None,
     recipe="cosine",
     learning_rate=None,
+    weight_decay=None,
     seed=0,
     data_dir=None,
     download=False,
@@ -45,7 +46,7 @@ def train(
         model_name: one of `zoo.list_models()`.
         data: one of `zoo.datasets.list_datasets()`.
         out: the run folder: a new or empty one, or that of the same command.
-        epochs, batch_size, learning_rate: None for the recipe's.
+        epochs, batch_size, learning_rate, weight_decay: None for the recipe's.
         recipe: one of `zoo.training.list_recipes()`.
         seed: of the weights, the order of the images and dropout.
         data_dir: folder with the source files, for a data set that needs them.
@@ -80,6 +81,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        weight_decay=weight_decay,
     )
     _check_seed(seed)
     _check_validation(validation, info)
@@ -161,10 +163,11 @@ def _fit(model, recipe, train_data, validation_data, run):
         learning_rate = keras.optimizers.schedules.CosineDecay(
             learning_rate, steps * recipe.epochs
         )
+    optimizer = keras.optimizers.AdamW(learning_rate, weight_decay=recipe.weight_decay)
+    # Only what multiplies is drawn to zero.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     model.compile(
-        optimizer=keras.optimizers.Adam(
-            learning_rate, weight_decay=recipe.weight_decay or None
-        ),
+        optimizer=optimizer,
         loss=keras.losses.SparseCategoricalCrossentropy(),
         metrics=["accuracy"],
     )
@@ -212,7 +215,8 @@ def _command_line(model_name, data, recipe_name, recipe, seed, validation):
     line = (
         f"zoo train {model_name} --data {data} --recipe {recipe_name} "
         f"--epochs {recipe.epochs} --batch-size {recipe.batch_size} "
-        f"--learning-rate {recipe.learning_rate} --seed {seed}"
+        f"--learning-rate {recipe.learning_rate} "
+        f"--weight-decay {recipe.weight_decay} --seed {seed}"
     )
     return f"{line} --validation {validation}" if validation else line
 
