@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,17 @@ def test_arrows_go_one_way():
 
     assert imports("layers", r"zoo\.(?!layers)\w+|tensorflow|jax|torch") == []
     assert imports("datasets", r"zoo\.(?!datasets)\w+|keras") == []
+
+
+def test_every_folder_is_installed():
+    """setuptools takes what pyproject.toml lists, and nothing else."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    listed = set(project["tool"]["setuptools"]["packages"])
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in (ROOT / "zoo").rglob("__init__.py")
+    }
+    assert listed == found | {"zoo.layers", "zoo.datasets"}
 
 
 def test_import_zoo_is_light():
