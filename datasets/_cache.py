@@ -34,7 +34,7 @@ def prepared_builder(builder_class, config=None, source_dir=None, source_hash=No
 
     Args:
         builder_class: a `tfds.core.GeneratorBasedBuilder`.
-        config: name of the builder's config, if it has any.
+        config: the builder's config or its name, if it has any.
         source_dir: folder of the source files, if the builder reads any.
         source_hash: hash of those files. The cache goes by it, so other content
             is never answered with what was prepared from this one.
@@ -46,7 +46,8 @@ def prepared_builder(builder_class, config=None, source_dir=None, source_hash=No
         ValueError: the source files are not what the builder expects, or the cache
             cannot be written.
     """
-    parts = [builder_class.name, config, str(builder_class.VERSION), source_hash]
+    config_name = getattr(config, "name", config)
+    parts = [builder_class.name, config_name, str(builder_class.VERSION), source_hash]
     folder = cache_root() / "datasets" / "-".join(part for part in parts if part)
     if not _is_intact(folder):
         try:

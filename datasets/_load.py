@@ -1,37 +1,64 @@
 """zoo.datasets.load: from a name to a tf.data pipeline."""
 
-import contextlib
-import logging
 import numbers
-import os
-from pathlib import Path
+import re
 
+import numpy as np
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from zoo.datasets import _catalogue
+from zoo.datasets._alexnet_images import evaluation_image, training_image
 from zoo.datasets._cache import prepared_builder
+from zoo.datasets._quiet import quiet_about
+from zoo.datasets._shift_and_flip import shift_and_flip
+
+# A larger split is read from disk every epoch.
+MEMORY_LIMIT = 2**31
+# Encoded ImageNet files, 110 kB on average, or decoded ones of a large folder.
+SHUFFLE_BUFFER = 4096
 
 
-def load(name, split, batch_size=64, seed=0, data_dir=None, download=False):
+def load(
+    name,
+    split,
+    batch_size=64,
+    seed=0,
+    data_dir=None,
+    download=False,
+    image_shape=None,
+    training=None,
+    skip_bad=False,
+):
     """A data set as a finite `tf.data.Dataset` of (image, label).
 
     The first call prepares the data set in the cache folder ($CONVZOO_CACHE, else
     $XDG_CACHE_HOME/convzoo, else ~/.cache/convzoo); later calls read it from there.
-    The images of the split stay in memory as long as the result is in use.
+    The images of the split stay in memory, as bytes, as long as the result is in use;
+    those of imagenet2012, and of a folder beyond 2 GiB, are read as they are needed.
 
     Args:
         name: one of `zoo.datasets.list_datasets()`.
         split: "train" or "test", or a part of one as tensorflow-datasets writes it:
-            "train[:80%]", "test[:1000]". A split that begins with "train" comes in
-            a new order every epoch; any other in the same order always.
+            "train[:80%]", "test[:1000]".
         batch_size: images in a batch, the last one may be smaller; None for single
             images.
-        seed: integer that decides the order of the training images. (TensorFlow
-            mixes it with its own global seed, where one is set.)
+        seed: integer that decides the order of the training images, and what chance
+            does to them. (TensorFlow mixes it with its own global seed, where one is
+            set.)
         data_dir: folder with the source files, for a data set that needs them; its
             `info(name).source` says which.
         download: whether the source may be fetched from the network, where it
             can be; without it nothing is ever downloaded.
+        image_shape: (height, width, channels) of the images, for a data set that is
+            `resizable`: image_folder needs it, for imagenet2012 it is (227, 227, 3)
+            by default.
+        training: whether the images come in a new order every epoch, and changed at
+            random where the data set says so ("cifar10+", "imagenet2012"), or the
+            same way always. By default a split that begins with "train" is for
+            training; False gives held-out images of it.
+        skip_bad: whether bad files in an image_folder are left out, with a warning
+            that lists them; otherwise they are an error that does.
 
     Returns:
         A `tf.data.Dataset` of known cardinality. image is float32 in [0, 1] of shape
@@ -53,29 +80,44 @@ def load(name, split, batch_size=64, seed=0, data_dir=None, download=False):
 
     Source: see `zoo.datasets.info(name)`.
     """
-    facts = _catalogue.info(name)
-    _check_arguments(batch_size, seed, data_dir)
-    builder = _builder(name, data_dir, download)
+    facts = _catalogue.info(name, image_shape=image_shape)
+    _check_arguments(facts, batch_size, seed, data_dir)
+    builder = _builder(facts, data_dir, download, skip_bad)
     count = _split_size(facts, builder, split)
+    if training is None:
+        training = split.startswith("train")
+    change = _change(facts, training)
 
-    images, labels = _in_memory(builder, split)
-    # Places are shuffled and batched, not images: quick, and no second copy. A
-    # Dataset.cache() of the images would be cut short for good by a loop that stops
-    # in its first epoch (TensorFlow 2.21, over a parallel map).
-    places = tf.data.Dataset.range(count)
-    if split.startswith("train"):
-        places = places.shuffle(count, seed=seed, reshuffle_each_iteration=True)
+    if name == "imagenet2012" or count * np.prod(facts.input_shape) > MEMORY_LIMIT:
+        dataset = _streamed(builder, _own_split(name, split), training, seed)
+        change = change or _as_float
+    else:
+        images, labels = _in_memory(builder, split)
+        # Places are shuffled, and batched, not images: quick, and no second copy. A
+        # Dataset.cache() of the images would be cut short for good by a loop that
+        # stops in its first epoch (TensorFlow 2.21, over a parallel map).
+        dataset = tf.data.Dataset.range(count)
+        if training:
+            dataset = dataset.shuffle(count, seed, reshuffle_each_iteration=True)
+        if change is None and batch_size is not None:
+            dataset = dataset.batch(batch_size)
+            batch_size = None
+        dataset = dataset.map(
+            lambda place: (
+                _as_float(tf.gather(images, place)),
+                tf.gather(labels, place),
+            )
+        )
+    if change is not None:
+        dataset = _changed(dataset, change, seed)
     if batch_size is not None:
-        places = places.batch(batch_size)
-    dataset = places.map(
-        lambda place: (tf.gather(images, place), tf.gather(labels, place))
-    )
+        dataset = dataset.batch(batch_size)
     options = tf.data.Options()
     options.deterministic = True
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
-def _check_arguments(batch_size, seed, data_dir):
+def _check_arguments(facts, batch_size, seed, data_dir):
     if batch_size is not None and not (
         isinstance(batch_size, numbers.Integral) and batch_size >= 1
     ):
@@ -85,19 +127,17 @@ def _check_arguments(batch_size, seed, data_dir):
         )
     if not (isinstance(seed, numbers.Integral) and -(2**63) <= seed < 2**63):
         raise ValueError(f"seed must be an integer of 64 bits; received {seed!r}.")
-    if data_dir is not None and not (
-        Path(data_dir).is_dir() and os.access(data_dir, os.R_OK | os.X_OK)
-    ):
-        fault = "is not there"
-        if Path(data_dir).exists():
-            fault = "cannot be read" if Path(data_dir).is_dir() else "is not a folder"
+    if data_dir is not None:
+        _catalogue.check_data_dir(data_dir)
+    if None in facts.input_shape:
         raise ValueError(
-            f"data_dir must be a folder that exists and can be read; received "
-            f"{str(data_dir)!r}, which {fault}."
+            f"{facts.name} needs image_shape=(height, width, channels), with 1 or 3 "
+            f"channels, to resize the images to; received None."
         )
 
 
-def _builder(name, data_dir, download):
+def _builder(facts, data_dir, download, skip_bad):
+    name = facts.name
     if name == "digits":
         from zoo.datasets.digits import Digits
 
@@ -106,6 +146,32 @@ def _builder(name, data_dir, download):
         from zoo.datasets.rotated_digits import RotatedDigits
 
         return prepared_builder(RotatedDigits)
+    if name in ("cifar10", "cifar10+"):
+        from zoo.datasets._tfds_source import cifar10_builder
+
+        return cifar10_builder(data_dir, download)
+    if name == "imagenet2012":
+        from zoo.datasets._tfds_source import imagenet2012_builder
+
+        return imagenet2012_builder(data_dir)
+    if name == "image_folder":
+        from zoo.datasets.image_folder import folder_builder
+
+        if data_dir is None:
+            raise ValueError(
+                "image_folder needs the folder of the images as data_dir; received "
+                "None."
+            )
+        return folder_builder(data_dir, facts.input_shape, skip_bad)
+    if name == "digits_16":
+        from zoo.datasets import digits_16
+
+        source = digits_16.find_source(data_dir)
+        return prepared_builder(
+            digits_16.Digits16,
+            source_dir=source.folder,
+            source_hash=source.content_hash(),
+        )
     from zoo.datasets._rotated_mnist_source import find_source
     from zoo.datasets.rotated_mnist import RotatedMnist
 
@@ -115,14 +181,22 @@ def _builder(name, data_dir, download):
     )
 
 
+def _own_split(name, split):
+    """The split as tensorflow-datasets calls it."""
+    if name == "imagenet2012" and isinstance(split, str):
+        return re.sub(r"\btest\b", "validation", split)
+    return split
+
+
 def _split_size(facts, builder, split):
     """Number of examples in a split, which may be a part such as "train[:80%]"."""
     try:
-        count = builder.info.splits[split].num_examples
+        count = builder.info.splits[_own_split(facts.name, split)].num_examples
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{facts.name} has no split {split!r}: choose one of "
-            f"{', '.join(facts.splits)}, or a part such as 'train[:80%]'."
+            f"{', '.join(facts.splits or builder.info.splits)}, or a part such as "
+            f"'train[:80%]'."
         ) from error
     if count == 0:
         raise ValueError(
@@ -132,25 +206,55 @@ def _split_size(facts, builder, split):
     return count
 
 
+def _change(facts, training):
+    """What happens to an image and a seed, or None."""
+    if facts.name == "imagenet2012":
+        size = facts.input_shape[0]
+        if training:
+            return lambda encoded, seed: training_image(encoded, size, seed)
+        return lambda encoded, seed: evaluation_image(encoded, size)
+    if facts.name == "cifar10+" and training:
+        return shift_and_flip
+    return None
+
+
+def _changed(dataset, change, seed):
+    """Every image changed, by a seed of its own in every epoch."""
+    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
+    return tf.data.Dataset.zip(dataset, seeds).map(
+        lambda example, seed: (change(example[0], seed), example[1]),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
+
+
+def _as_float(image, seed=None):
+    """float32 in [0, 1], from bytes or from what is so already."""
+    return tf.image.convert_image_dtype(image, tf.float32)
+
+
+def _streamed(builder, split, training, seed):
+    """(image, label) from the files: encoded images, if they are stored so."""
+    encoded = isinstance(builder.info.features["image"], tfds.features.Image)
+    with quiet_about(".dtype` is deprecated"):
+        dataset = builder.as_dataset(
+            split=split,
+            decoders={"image": tfds.decode.SkipDecoding()} if encoded else None,
+            shuffle_files=training,
+            read_config=tfds.ReadConfig(
+                shuffle_seed=seed,
+                shuffle_reshuffle_each_iteration=True,
+                try_autocache=False,
+            ),
+        )
+    dataset = dataset.map(lambda example: (example["image"], example["label"]))
+    if training:
+        dataset = dataset.shuffle(SHUFFLE_BUFFER, seed, reshuffle_each_iteration=True)
+    return dataset
+
+
 def _in_memory(builder, split):
     """All images and labels of a split as two tensors, in the order of the files."""
     # On the host also where there is a GPU: tf.data works there.
-    with tf.device("CPU:0"), _quiet_about_dtype():
-        return builder.as_dataset(
-            split=split, batch_size=-1, as_supervised=True, shuffle_files=False
-        )
-
-
-@contextlib.contextmanager
-def _quiet_about_dtype():
-    """Drops the warning that tensorflow-datasets logs about a line of its own."""
-
-    def keep(record):
-        return ".dtype` is deprecated" not in record.getMessage()
-
-    logger = logging.getLogger("absl")
-    logger.addFilter(keep)
-    try:
-        yield
-    finally:
-        logger.removeFilter(keep)
+    with tf.device("CPU:0"), quiet_about(".dtype` is deprecated"):
+        examples = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
+        return examples["image"], examples["label"]

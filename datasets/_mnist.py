@@ -25,10 +25,9 @@ def find_files(folder):
     Raises:
         ValueError: some but not all of the four idx files are there.
     """
-    for place in (folder, folder / "mnist"):
-        idx_files = _find_idx(place)
-        if idx_files:
-            return tuple(idx_files.values())
+    idx_files = find_idx_files(folder)
+    if idx_files:
+        return idx_files
     tfds_folder = _find_tfds(folder)
     if tfds_folder:
         return tuple(sorted(path for path in tfds_folder.iterdir() if path.is_file()))
@@ -58,6 +57,46 @@ def read_pool(folder):
         place = _find_tfds(folder)
         images, labels = _read_tfds(place)
 
+    keys = _checked_keys(images, labels, place)
+    order = np.array(sorted(range(len(keys)), key=keys.__getitem__))
+    return images[order], labels[order], [keys[index] for index in order]
+
+
+def find_idx_files(folder):
+    """The four idx files in a folder or its subfolder `mnist`, or an empty tuple.
+
+    Raises:
+        ValueError: some but not all of them are there.
+    """
+    for place in (folder, folder / "mnist"):
+        idx_files = _find_idx(place)
+        if idx_files:
+            return tuple(idx_files.values())
+    return ()
+
+
+def read_parts(folder):
+    """The 60,000 training and the 10,000 test digits, checked, in MNIST's own order.
+
+    Args:
+        folder: a folder for which `find_idx_files` finds something; tensorflow-datasets
+            does not keep the order.
+
+    Returns:
+        Two pairs of uint8 images (n, 28, 28) and labels (n,).
+
+    Raises:
+        ValueError: the files are damaged, or hold other images than MNIST's.
+    """
+    place = folder if _find_idx(folder) else folder / "mnist"
+    images, labels = _read_idx(_find_idx(place))
+    _checked_keys(images, labels, place)
+    count = IMAGE_COUNTS["train"]
+    return (images[:count], labels[:count]), (images[count:], labels[count:])
+
+
+def _checked_keys(images, labels, place):
+    """The image keys, if they are those of MNIST."""
     keys = image_keys(images, labels)
     if set_fingerprint(keys) != FINGERPRINT:
         raise ValueError(
@@ -65,8 +104,7 @@ def read_pool(folder):
             f"{sum(IMAGE_COUNTS.values()):,} images of MNIST with their labels (is it "
             f"Fashion-MNIST, or an altered copy?): put the original MNIST there."
         )
-    order = np.array(sorted(range(len(keys)), key=keys.__getitem__))
-    return images[order], labels[order], [keys[index] for index in order]
+    return keys
 
 
 def _find_idx(folder):

@@ -14,5 +14,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "group_pooling": ["GroupPooling"],
         "group_upsampling_2d": ["GroupUpSampling2D"],
         "groups": ["Group", "get_group"],
+        "local_response_normalization": ["LocalResponseNormalization"],
+        "scaled_tanh": ["scaled_tanh"],
+        "table_conv_2d": ["TableConv2D"],
+        "untied_bias": ["UntiedBias"],
     },
 )

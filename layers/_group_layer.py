@@ -75,11 +75,13 @@ class GroupLayer(keras.layers.Layer):
             if np.array_equal(moved, regular):
                 return
         pooled = "" if subgroup == "C1" else f" pooled over {subgroup}"
+        remedy = "pool the group first (GroupPooling)"
+        if not pooled:
+            remedy = f"use group={producer.name!r} here, or {remedy}"
         raise ValueError(
             f"{self._describe()} received a feature map of group {producer.name}"
             f"{pooled}, shape {tuple(inputs.shape)}. Expected a map of group "
-            f"{self.group}: their orientations do not move alike. Use "
-            f"group={producer.name!r} here, or pool the group first (GroupPooling)."
+            f"{self.group}: their orientations do not move alike. Rather {remedy}."
         )
 
 
@@ -101,11 +103,13 @@ def merge_orientations(maps):
     """`(B, H, W, G, C)` to `(B, H, W, G * C)`, what planar operations take."""
     if len(maps.shape) == 4:
         return maps
-    _, height, width, order, channels = ops.shape(maps)
-    return ops.reshape(maps, (-1, height, width, order * channels))
+    # No -1 for the batch: it would be ambiguous in an empty one, which a strategy may
+    # hand to a replica.
+    batch, height, width, order, channels = ops.shape(maps)
+    return ops.reshape(maps, (batch, height, width, order * channels))
 
 
 def split_orientations(maps, order):
     """`(B, H, W, G * C)` back to `(B, H, W, G, C)`."""
-    _, height, width, channels = ops.shape(maps)
-    return ops.reshape(maps, (-1, height, width, order, channels // order))
+    batch, height, width, channels = ops.shape(maps)
+    return ops.reshape(maps, (batch, height, width, order, channels // order))

@@ -41,7 +41,9 @@ class GroupSpatialPooling2D(GroupLayer):
 
     def call(self, inputs):
         self.compute_output_shape(inputs.shape)
-        outputs = self._pool(merge_orientations(inputs))
+        # Keras leaves whole numbers, such as raw uint8 images, as they are.
+        images = ops.cast(inputs, self.compute_dtype)
+        outputs = self._pool(merge_orientations(images))
         if len(inputs.shape) == 5:
             outputs = split_orientations(outputs, self._group.order)
         return outputs

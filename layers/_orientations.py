@@ -13,6 +13,9 @@ def orientations_of(tensor):
     The orientations are the cosets of `subgroup` in `group`; a map that was not
     pooled has the trivial subgroup `"C1"`. Layers that keep the axis, such as
     `BatchNormalization` or an addition, are passed through.
+
+    Raises:
+        ValueError: if maps of different groups were added or concatenated before.
     """
     history = getattr(tensor, "_keras_history", None)
     if history is None or len(tensor.shape) != 5:
@@ -22,8 +25,12 @@ def orientations_of(tensor):
         return operation.output_orientations
     if isinstance(operation, keras.Model):
         return orientations_of(operation.outputs[history.tensor_index])
-    for source in operation._inbound_nodes[history.node_index].input_tensors:
-        found = orientations_of(source)
-        if found is not None:
-            return found
-    return None
+    sources = operation._inbound_nodes[history.node_index].input_tensors
+    found = {orientations_of(source) for source in sources} - {None}
+    if len(found) > 1:
+        names = ", ".join(sorted(f"{group} pooled over {sub}" for group, sub in found))
+        raise ValueError(
+            f"{operation.name} mixes feature maps of different groups ({names}): their "
+            f"orientations do not move alike. Use one group, or pool it first."
+        )
+    return found.pop() if found else None

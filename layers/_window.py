@@ -1,6 +1,7 @@
 """The geometry of a sliding window, and when a symmetry group moves it exactly."""
 
 from dataclasses import dataclass
+from numbers import Integral
 
 
 def standardize_pair(value, name):
@@ -9,18 +10,20 @@ def standardize_pair(value, name):
     Raises:
         ValueError: naming the argument, if it is anything else.
     """
-    pair = (value, value) if isinstance(value, int) else value
-    try:
-        pair = tuple(pair)
-    except TypeError:
+    pair = (value, value) if is_positive_integer(value) else value
+    if not isinstance(pair, (tuple, list)) or not all(map(is_positive_integer, pair)):
         pair = ()
-    is_int = [isinstance(size, int) and not isinstance(size, bool) for size in pair]
-    if len(pair) != 2 or not all(is_int) or min(pair) < 1:
+    if len(pair) != 2:
         raise ValueError(
             f"`{name}` must be a positive integer or a pair of them. "
             f"Received: {name}={value!r}"
         )
-    return pair
+    return tuple(int(size) for size in pair)
+
+
+def is_positive_integer(value):
+    """Also of NumPy; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
 
 
 @dataclass(frozen=True)

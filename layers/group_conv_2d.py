@@ -2,8 +2,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.layers._group_layer import GroupLayer, merge_orientations, split_orientations
-from zoo.layers._window import Window, standardize_pair
+from zoo.layers._group_layer import GroupLayer, merge_orientations
+from zoo.layers._window import Window, is_positive_integer, standardize_pair
 
 IMPLEMENTATIONS = ("auto", "expand")
 
@@ -40,7 +40,8 @@ class GroupConv2D(GroupLayer):
         activation: name or callable, or None for linear.
         use_bias: bool.
         implementation: `"expand"` writes the filter out in every orientation and runs
-            one ordinary convolution. `"auto"` chooses for you.
+            one ordinary convolution. `"auto"` does so too, but where the filter covers
+            the whole input, as in a dense head, it turns the input and not the filter.
         strict: bool. Refuse an input size at which the layer is not exactly
             equivariant, which takes (size + padding - kernel_size) mod strides == 0.
         kernel_initializer, bias_initializer: Keras initialisers. The fan-in counts the
@@ -97,7 +98,7 @@ class GroupConv2D(GroupLayer):
         super().__init__(
             group=group, activity_regularizer=activity_regularizer, **kwargs
         )
-        if not isinstance(filters, int) or isinstance(filters, bool) or filters < 1:
+        if not is_positive_integer(filters):
             raise ValueError(
                 f"`filters` must be a positive integer. Received: filters={filters!r}"
             )
@@ -106,7 +107,7 @@ class GroupConv2D(GroupLayer):
                 f"`implementation` must be one of {IMPLEMENTATIONS}. "
                 f"Received: implementation={implementation!r}"
             )
-        self.filters = filters
+        self.filters = int(filters)
         self.kernel_size = standardize_pair(kernel_size, "kernel_size")
         self.strides = standardize_pair(strides, "strides")
         self.padding = padding
@@ -160,12 +161,51 @@ class GroupConv2D(GroupLayer):
                 constraint=self.bias_constraint,
             )
         self._filter_index = self._expansion_table(input_order)
+        # s^-1 x is gathered from the places that w turned by s^-1 comes from.
+        self._input_index = np.stack(
+            [self._filter_index[..., g].ravel() for g in self._group.inverse]
+        )
         self.input_spec = keras.layers.InputSpec(
             ndim=len(input_shape), axes={-1: channels}
         )
 
     def call(self, inputs):
-        self.compute_output_shape(inputs.shape)
+        _, height, width, _, _ = self.compute_output_shape(inputs.shape)
+        # Keras leaves whole numbers, such as raw uint8 images, as they are.
+        inputs = ops.cast(inputs, self.compute_dtype)
+        if self._covers(inputs):
+            outputs = self._correlate_turned_inputs(inputs)
+        else:
+            outputs = self._correlate_turned_filters(inputs, height, width)
+        if self.bias is not None:
+            outputs = ops.add(outputs, self.bias)
+        return self.activation(outputs)
+
+    def _covers(self, inputs):
+        """Whether the filter sees the whole input at once, as a dense layer does."""
+        return (
+            self.implementation == "auto"
+            and self.padding == "valid"
+            and tuple(inputs.shape[1:3]) == self.window.extent == self.kernel_size
+        )
+
+    def _correlate_turned_inputs(self, inputs):
+        """y_s = sum_{q, i} w[q, i] (s^-1 x)_i(q), where there is one position only.
+
+        The filter need not be written out in every orientation (1.2 GB for the first
+        dense layer of AlexNet over D4), and every orientation is added up in the same
+        order, so that no rounding tells a turned input from another.
+        """
+        kernel = ops.reshape(self.kernel, (-1, self.filters))
+        places = self._input_index.shape[1]
+        values = ops.reshape(inputs, (-1, places, inputs.shape[-1]))
+        turned = ops.take(values, self._input_index, axis=1)
+        # `@`, since `ops.matmul` rounds float64 to float32 on torch.
+        outputs = ops.reshape(turned, (-1, kernel.shape[0])) @ kernel
+        shape = (ops.shape(inputs)[0], 1, 1, self._group.order, self.filters)
+        return ops.reshape(outputs, shape)
+
+    def _correlate_turned_filters(self, inputs, height, width):
         images = merge_orientations(inputs)
         padding = "valid"
         if self.padding == "same" and self.strides == (1, 1):
@@ -186,10 +226,11 @@ class GroupConv2D(GroupLayer):
         )
         if is_dilated:
             outputs = outputs[:, :: self.strides[0], :: self.strides[1]]
-        outputs = split_orientations(outputs, self._group.order)
-        if self.bias is not None:
-            outputs = ops.add(outputs, self.bias)
-        return self.activation(outputs)
+        # TensorFlow's convolution gives an empty batch (a strategy may hand one to a
+        # replica) another shape: what is known of it is said here.
+        batch, actual_height, actual_width, _ = ops.shape(outputs)
+        shape = (batch, height or actual_height, width or actual_width)
+        return ops.reshape(outputs, (*shape, self._group.order, self.filters))
 
     def compute_output_shape(self, input_shape):
         self._check_rank(input_shape)

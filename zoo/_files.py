@@ -30,6 +30,7 @@ def replace_file(path):
     '{}'
     """
     path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = _beside(path)
     try:
         yield beside
@@ -48,7 +49,7 @@ def replace_folder(path):
     Yields:
         The `Path` of a new empty folder to fill.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # a link keeps pointing to what it points to
     beside, old = _beside(path), _beside(path.with_name(f"old-{path.name}"))
     try:
         beside.mkdir(parents=True)

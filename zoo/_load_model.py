@@ -1,8 +1,11 @@
+import zipfile
 from pathlib import Path
 
 import keras
 
 import zoo.layers
+import zoo.training.losses
+import zoo.training.momentum_sgd  # both register what saved runs are compiled with
 
 
 def load_model(path, compile=True):
@@ -34,6 +37,11 @@ def load_model(path, compile=True):
         raise ValueError(
             f"No model at {path}. Expected a .keras file, or the folder of a training "
             f"run that holds model.keras."
+        )
+    if file.suffix == ".keras" and not zipfile.is_zipfile(file):
+        raise ValueError(
+            f"{file} is no Keras model, or cut off: it is no complete zip archive. "
+            f"Expected a file that model.save() wrote."
         )
     try:
         return keras.saving.load_model(file, compile=compile)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 
 
@@ -29,10 +30,27 @@ class Normalization:
     Args:
         mean: a number, or one a channel.
         std: a positive number, or one a channel.
+
+    Raises:
+        ValueError: if they are not finite numbers, or a deviation is not positive.
     """
 
     mean: float | tuple = 0.0
     std: float | tuple = 1.0
+
+    def __post_init__(self):
+        for name, value in (("mean", self.mean), ("std", self.std)):
+            values = value if isinstance(value, tuple) else (value,)
+            if not values or not all(
+                isinstance(number, int | float) and math.isfinite(number)
+                for number in values
+            ):
+                raise ValueError(
+                    f"`{name}` must be a finite number, or one a channel. "
+                    f"Received: {name}={value!r}"
+                )
+            if name == "std" and min(values) <= 0:
+                raise ValueError(f"`std` must be positive. Received: std={value!r}")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ TensorFlow is imported inside the commands, so that `zoo --help` answers at once
 """
 
 import contextlib
+import json
 import os
 import re
 import sys
@@ -19,6 +20,7 @@ from zoo.training.recipes import list_recipes
 
 INTERRUPTED = 130  # the exit status that typer gives to Ctrl-C
 DEMO_FILES = ("z2cnn", "p4cnn", "saved_model", "turning.png")
+DEMO_MARK = "demo.json"
 DEMO_EPOCHS = 20
 
 
@@ -57,6 +59,13 @@ DataDir = Annotated[
     Path | None, typer.Option(help="Folder with the source files of the data set.")
 ]
 Epochs = Annotated[int | None, typer.Option(help="By default the recipe's.")]
+ImageShape = Annotated[
+    tuple[int, int, int] | None,
+    typer.Option(help="Height, width, channels, for data that can have any."),
+]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave bad files of a folder out.")
+]
 
 
 def main():
@@ -116,6 +125,46 @@ def card_command(model: ModelName):
     _print(table)
 
 
+@app.command("count")
+def count_command(
+    model: ModelName,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Beside dense layers that do the same.")
+    ] = False,
+):
+    """Parameters and multiply-adds, layer by layer."""
+    zoo = _import_zoo()
+    net = zoo.create_model(model)
+    report = zoo.count(net)
+    table = _table("layer", "kind", "output", "parameters", "multiply-adds", numbers=2)
+    for row in report.rows:
+        table.add_row(
+            row.layer,
+            row.kind,
+            _shape(row.output_shape[1:]),
+            f"{row.parameters:,}",
+            "?" if row.multiply_adds is None else f"{row.multiply_adds:,}",
+        )
+    total = "?" if report.multiply_adds is None else f"{report.multiply_adds:,}"
+    table.add_row(net.name, "", "", f"{report.parameters:,}", total)
+    _print(table)
+    if compare:
+        table = _table("", "from", "to", "dense", "convolution", "times", numbers=3)
+        rows = zoo.analysis.compare()
+        if any("Conv" in row.kind for row in report.rows):
+            rows += zoo.analysis.compare(net)
+        for row in rows:
+            table.add_row(
+                row.what,
+                _shape(row.inputs),
+                _shape(row.outputs),
+                f"{row.dense:,}",
+                f"{row.convolution:,}",
+                f"{row.times:,.0f}",
+            )
+        _print(table)
+
+
 @app.command("datasets")
 def datasets_command():
     """The data sets."""
@@ -126,9 +175,9 @@ def datasets_command():
         splits = ", ".join(f"{split} {n:,}" for split, n in info.splits.items())
         table.add_row(
             name,
-            _shape(info.input_shape),
-            str(len(info.classes)),
-            splits,
+            _shape(info.input_shape) if info.splits else "any",
+            str(len(info.classes)) if info.splits else "its folders",
+            splits or "its files",
             info.description,
         )
     _print(table)
@@ -146,8 +195,11 @@ def train_command(
         int | None, typer.Option(help="By default the recipe's.")
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help=f"One of {', '.join(list_recipes())}.")
-    ] = "cosine",
+        str | None,
+        typer.Option(
+            help=f"One of {', '.join(list_recipes())}; by default the model's own."
+        ),
+    ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="By default the recipe's.")
     ] = None,
@@ -162,6 +214,8 @@ def train_command(
     validation: Annotated[
         int, typer.Option(help="Hold out so many training images; no test then.")
     ] = 0,
+    image_shape: ImageShape = None,
+    skip_bad: SkipBad = False,
 ):
     """Trains a model, or takes up again what the same command began."""
     zoo = _import_zoo()
@@ -179,6 +233,8 @@ def train_command(
         data_dir=data_dir,
         download=download,
         validation=validation,
+        image_shape=image_shape,
+        skip_bad=skip_bad,
     )
     table = _table(f"{model} on {data}", "", numbers=1)
     for name, value in metrics.items():
@@ -193,6 +249,11 @@ def evaluate_command(
     data: Data,
     split: Annotated[str, typer.Option(help='Such as "test[:1000]".')] = "test",
     data_dir: DataDir = None,
+    views: Annotated[
+        int, typer.Option(help="10: the mean over AlexNet's ten crops of an image.")
+    ] = 1,
+    image_shape: ImageShape = None,
+    skip_bad: SkipBad = False,
     out: Annotated[
         Path | None, typer.Option(help="A new .png file for the confusion matrix.")
     ] = None,
@@ -201,17 +262,26 @@ def evaluate_command(
     zoo = _import_zoo()
     if out is not None:
         _check_picture(out)
-    result = zoo.training.evaluate(model, data, split, data_dir)
+    result = zoo.training.evaluate(
+        model,
+        data,
+        split,
+        data_dir,
+        views=views,
+        image_shape=image_shape,
+        skip_bad=skip_bad,
+    )
     table = _table(f"{model} on {data}, {split}", "", numbers=1)
-    for name in ("examples", "accuracy", "error", "loss"):
-        table.add_row("error, %" if name == "error" else name, _number(result[name]))
+    names = {"error": "error, %", "top_5_error": "top-5 error, %"}
+    for name in ("examples", "accuracy", "error", "top_5_error", "loss"):
+        if name in result:
+            table.add_row(names.get(name, name), _number(result[name]))
     _print(table)
     if out is not None:
         from zoo.training.pictures import draw_confusion_matrix
 
         title = f"{data}, {split}: error {result['error']:.2f} %"
-        labels = zoo.datasets.info(data).classes
-        draw_confusion_matrix(result["confusion"], labels, out, title)
+        draw_confusion_matrix(result["confusion"], result["labels"], out, title)
         _print(f"confusion matrix: {out}")
 
 
@@ -231,8 +301,8 @@ def check_command(
     zoo = _import_zoo()
     is_path = model not in zoo.list_models() and Path(model).exists()
     net = zoo.load_model(model) if is_path else _untrained(zoo, model, size)
-    _check_size(net, size)
-    report = zoo.equivariance_report(net, group=group, size=size)
+    shape = _image_shape(net, size)
+    report = zoo.equivariance_report(net, group=group, input_shape=shape)
     table = _table("layer", "kind", "output", "error", numbers=1)
     for row in report.rows:
         shape = _shape(row.output_shape[1:])
@@ -241,9 +311,12 @@ def check_command(
     sizes = zoo.admissible_sizes(net, 1, (net.input_shape[1] or size) + 20)
     _print(f"sizes that keep it exact: {', '.join(map(str, sizes)) or 'none'}")
     verdict = "EXACT" if report.exact else "NOT EXACT"
+    in_float64 = ""
+    if report.float64_error is not None:
+        in_float64 = f", {report.float64_error:.1e} when computed in float64"
     _print(
         f"{verdict}: under {report.group} ({', '.join(report.elements)}) the output of "
-        f"{net.name} differs by {report.output_error:.1e} of its spread"
+        f"{net.name} differs by {report.output_error:.1e} of its spread{in_float64}"
     )
 
 
@@ -268,7 +341,8 @@ def demo_command(
 ):
     """Trains a plain and an equivariant net, exports one, and compares the two."""
     zoo = _import_zoo()
-    _check_demo_folder(out)
+    zoo.training.find_recipe("cosine", epochs=epochs)  # refuses what is no number
+    _claim_demo_folder(out, epochs)
     metrics, errors = {}, {}
     for name in ("z2cnn", "p4cnn"):
         _print(f"{name} on rotated_digits, {epochs} epochs")
@@ -332,13 +406,22 @@ def _untrained(zoo, name, size):
     return model
 
 
-def _check_size(model, size):
-    height, width = model.input_shape[1:3]
-    if size is not None and not {height, width} <= {None, size}:
+def _image_shape(model, size):
+    """The shape to measure at: the model's own, completed by --size."""
+    own = getattr(model, "input_shape", None)
+    if size is None or own is None or len(own) != 4:
+        if own is not None and None in own[1:]:
+            raise ValueError(
+                f"{model.name} leaves height and width open. Say at which to measure, "
+                f"as --size."
+            )
+        return None
+    if not set(own[1:3]) <= {None, size}:
         raise ValueError(
-            f"{model.name} takes images of {height} x {width}. Received: --size {size}."
-            " Leave --size away."
+            f"{model.name} takes images of {own[1]} x {own[2]}. Received: --size "
+            f"{size}. Leave it away."
         )
+    return (size, size, own[3])
 
 
 def _export(zoo, path, out, overwrite=False):
@@ -352,7 +435,10 @@ def _export(zoo, path, out, overwrite=False):
     model, card = load_with_card(path)
     zoo.export(model, out, card=card, overwrite=overwrite)
     shape = [size or 64 for size in model.input_shape[1:]]
-    noise = np.random.default_rng(0).standard_normal((16, *shape)).astype("float32")
+    noise = np.random.default_rng(0).standard_normal((16, *shape))
+    if "int" in model.inputs[0].dtype:
+        noise = 100 * np.abs(noise)
+    noise = noise.astype(model.inputs[0].dtype)
     (served,) = run_saved_model(out, noise).values()
     return float(np.abs(served - model.predict(noise, verbose=0)).max())
 
@@ -367,18 +453,19 @@ def _draw_turning_picture(zoo, out):
     zoo.analysis.turning_picture(model, image, out / "turning.png")
 
 
-def _check_demo_folder(out):
-    from zoo._files import check_can_be_made
+def _claim_demo_folder(out, epochs):
+    """Marks a new or empty folder as the demo's; refuses all but its own."""
+    from zoo._files import check_can_be_made, is_empty, replace_file
 
     check_can_be_made(out)
-    if not out.exists():
-        return
-    foreign = sorted({path.name for path in out.iterdir()} - set(DEMO_FILES))
-    if foreign:
+    if not is_empty(out) and not (out / DEMO_MARK).is_file():
         raise ValueError(
-            f"{out} holds something else than an earlier demo: {foreign[0]}. Choose "
-            f"another place, or an empty folder."
+            f"{out} holds something else than an earlier demo: "
+            f"{min(path.name for path in out.iterdir())}. Choose another place, or an "
+            f"empty folder."
         )
+    with replace_file(out / DEMO_MARK) as path:
+        path.write_text(json.dumps({"command": "zoo demo", "epochs": epochs}) + "\n")
 
 
 def _check_picture(path):

@@ -72,6 +72,13 @@ def test_training_images_come_in_a_new_order_every_epoch(split):
     assert not np.array_equal(images_of(dataset), images_of(dataset))
 
 
+def test_held_out_training_images_come_in_one_order():
+    dataset = load("digits", "train[-200:]", training=False)
+    np.testing.assert_array_equal(images_of(dataset), images_of(dataset))
+    mixed = load("digits", "train[-200:]")
+    assert not np.array_equal(images_of(mixed), images_of(dataset))
+
+
 def test_test_images_come_in_one_order_whatever_the_seed():
     dataset = load("digits", "test", seed=1)
     np.testing.assert_array_equal(images_of(dataset), images_of(dataset))
@@ -98,7 +105,7 @@ def test_first_batches_are_mixed():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "mnist"}, "no data set 'mnist': choose one of digits"),
+        ({"name": "mnist"}, "no data set 'mnist': choose one of cifar10"),
         ({"split": "validation"}, "no split 'validation': choose one of train, test"),
         ({"split": "train["}, "no split"),
         ({"split": ""}, "no split"),
@@ -113,6 +120,7 @@ def test_first_batches_are_mixed():
         ({"seed": 0.5}, "seed must be an integer"),
         ({"seed": 2**63}, "seed must be an integer"),
         ({"data_dir": "/nowhere/at/all"}, "is not there"),
+        ({"image_shape": [9, 9, 1]}, "Leave it away"),
     ],
 )
 def test_wrong_arguments(arguments, message):

@@ -51,7 +51,16 @@ class TinyData:
             raise ValueError(f"There is no data set {name!r}: choose one of tiny.")
         return INFO
 
-    def load(self, name, split, batch_size=64, seed=0, data_dir=None, download=False):
+    def load(
+        self,
+        name,
+        split,
+        batch_size=64,
+        seed=0,
+        data_dir=None,
+        download=False,
+        training=None,
+    ):
         self.info(name)
         self.loaded.append(split)
         base, _, part = split.partition("[")
@@ -66,7 +75,7 @@ class TinyData:
         signature = (tf.TensorSpec((8, 8, 1)), tf.TensorSpec((), tf.int64))
         dataset = tf.data.Dataset.from_generator(examples, output_signature=signature)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(images)))
-        if base == "train":
+        if base == "train" and training is not False:
             dataset = dataset.shuffle(len(images), seed=seed)
         return dataset.batch(batch_size)
 

@@ -219,7 +219,8 @@ def test_regularizers_constraints_and_no_bias():
     penalties = [keras.ops.convert_to_numpy(value) for value in layer.losses]
     expected = [0.5 * (kernel**2).sum(), 0.1 * np.abs(outputs).sum() / 2]  # batch of 2
     np.testing.assert_allclose(sorted(penalties), sorted(expected), rtol=1e-4)
-    assert float(keras.ops.min(layer.kernel.constraint(layer.kernel))) >= 0
+    constrained = layer.kernel.constraint(layer.kernel)
+    assert keras.ops.convert_to_numpy(constrained).min() >= 0
 
 
 def test_activation():
@@ -413,3 +414,56 @@ def test_maps_of_another_group_are_refused(made_for, taken_for):
     x = keras.layers.Add()([x, x])
     with pytest.raises(ValueError, match=f"feature map of group {made_for}"):
         GroupConv2D(4, 3, group=taken_for)(x)
+
+
+def test_mixed_groups_are_refused():
+    image = keras.Input((8, 8, 1))
+    maps = [GroupConv2D(4, 3, group=group)(image) for group in ("C4", "D2")]
+    mixed = keras.layers.Concatenate()(maps)
+    with pytest.raises(ValueError, match="mixes feature maps of different groups"):
+        GroupConv2D(4, 3, group="C4")(mixed)
+
+
+def test_empty_batch_and_whole_numbers():
+    layer = GroupConv2D(3, 3)
+    images = np.arange(2 * 6 * 6 * 1).reshape(2, 6, 6, 1).astype("uint8")
+    expected = keras.ops.convert_to_numpy(layer(images.astype("float32")))
+    outputs = keras.ops.convert_to_numpy(layer(images))
+    np.testing.assert_allclose(outputs, expected, rtol=1e-6)
+    empty = np.zeros((0, 6, 6, 1), "float32")
+    assert tuple(layer(empty).shape) == (0, 4, 4, 4, 3)
+
+
+def test_numpy_integers_are_integers():
+    layer = GroupConv2D(np.int64(3), np.int32(3), strides=np.int64(2))
+    config = layer.get_config()
+    assert (config["filters"], config["kernel_size"], config["strides"]) == (
+        3,
+        (3, 3),
+        (2, 2),
+    )
+    assert all(type(value) is int for value in layer.kernel_size)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("group", GROUP_NAMES)
+def test_a_window_over_the_whole_input_is_the_same_either_way(group, size):
+    """There "auto" turns the input instead of the filter."""
+    for inputs in (
+        noise(2, size, size, 3, dtype="float64"),
+        noise(2, size, size, get_group(group).order, 3, dtype="float64"),
+    ):
+        auto, expand = (
+            GroupConv2D(4, size, group, implementation=implementation, dtype="float64")
+            for implementation in ("auto", "expand")
+        )
+        for layer in (auto, expand):
+            layer.build(inputs.shape)
+        expand.set_weights(auto.get_weights())
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(auto(inputs)),
+            keras.ops.convert_to_numpy(expand(inputs)),
+            atol=1e-12,
+        )
+    empty = np.zeros((0, *inputs.shape[1:]))
+    assert tuple(auto(empty).shape) == (0, 1, 1, get_group(group).order, 4)

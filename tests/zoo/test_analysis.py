@@ -22,6 +22,13 @@ def net(*layers, shape=(9, 9, 1), dtype=None):
     return keras.Model(image, x)
 
 
+class EverySecond(keras.layers.Layer):
+    """Something that the rules do not know."""
+
+    def call(self, images):
+        return images[:, ::2, ::2]
+
+
 def test_report_rows():
     report = zoo.equivariance_report(zoo.p4mcnn())
     assert report.group == "D4" and len(report.elements) == 8
@@ -42,6 +49,24 @@ def test_report_in_float64():
         keras.config.set_dtype_policy("float32")
     assert report.dtype == "float64"
     assert report.exact and report.output_error < 1e-12
+
+
+def test_what_rounds_more_is_decided_in_float64():
+    """Half precision errs by more than 1e-5 and can be exact all the same."""
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        half = zoo.p4cnn()
+        broken = net(GroupConv2D(2, 3), GroupMaxPooling2D(2, strict=False))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    before = [layer.dtype_policy for layer in half.layers]
+    report = zoo.equivariance_report(half)
+    assert report.dtype == "float16" and report.output_error > 1e-5
+    assert report.float64_error < 1e-12 and report.exact
+    assert [layer.dtype_policy for layer in half.layers] == before
+    assert half(np.ones((1, 28, 28, 1))).dtype == "float32"
+    report = zoo.equivariance_report(broken)
+    assert report.float64_error > 0.05 and not report.exact
 
 
 def test_report_finds_the_layer_that_breaks_it():
@@ -78,6 +103,11 @@ def test_report_looks_behind_softmax_and_puts_it_back():
     model = keras.Model(image, x)
     assert zoo.equivariance_report(model).output_error > 0.05
     np.testing.assert_allclose(model(np.ones((1, 9, 9, 1))).numpy().sum(), 1, 1e-6)
+    for softmax in (keras.layers.Softmax(), keras.ops.softmax):
+        x = keras.layers.Dense(5, kernel_initializer=small)(image)
+        x = keras.layers.GlobalAveragePooling2D("channels_last")(x)
+        report = zoo.equivariance_report(keras.Model(image, softmax(x)))
+        assert report.output.errors == report.rows[-1].errors
 
 
 def test_report_of_sequential_nested_and_subclassed_models():
@@ -99,8 +129,11 @@ def test_report_of_sequential_nested_and_subclassed_models():
             return self.pool(self.convolve(images))
 
     model = Subclassed()
-    with pytest.raises(ValueError, match="no known input shape"):
+    with pytest.raises(ValueError, match="leaves the shape of its images open"):
         zoo.equivariance_report(model, "C4")
+    model(np.ones((1, 9, 9, 1), "float32"))
+    report = zoo.equivariance_report(model, input_shape=(9, 9, 1))
+    assert report.exact and report.group == "C4" and report.rows == ()
 
 
 def test_report_of_a_subgroup_and_of_a_larger_group():
@@ -134,10 +167,17 @@ def test_report_refuses():
         zoo.equivariance_report(zoo.p4cnn(), "C5")
     with pytest.raises(ValueError, match="square images"):
         zoo.equivariance_report(net(GroupConv2D(2, 3), shape=(9, 7, 1)))
-    with pytest.raises(ValueError, match="leaves height and width open"):
-        zoo.equivariance_report(net(GroupConv2D(2, 3), shape=(None, None, 1)))
     open_size = net(GroupConv2D(2, 3), shape=(None, None, 1))
-    assert zoo.equivariance_report(open_size, size=7).exact
+    with pytest.raises(ValueError, match="leaves the shape of its images open"):
+        zoo.equivariance_report(open_size)
+    assert zoo.equivariance_report(open_size, input_shape=(7, 7, 1)).exact
+    with pytest.raises(ValueError, match=r"takes images .*\(28, 28, 1\)"):
+        zoo.equivariance_report(zoo.p4cnn(), input_shape=(40, 40, 1))
+    with pytest.raises(ValueError, match="`batch_size` must be a positive integer"):
+        zoo.equivariance_report(zoo.p4cnn(), batch_size=0)
+    for function in (zoo.equivariance_report, zoo.count):
+        with pytest.raises(ValueError, match="Expected a Keras model.*'p4cnn'"):
+            function("p4cnn")
     broken = zoo.p4cnn()
     broken.set_weights([np.full_like(w, np.nan) for w in broken.get_weights()])
     with pytest.raises(ValueError, match="not finite"):
@@ -171,6 +211,24 @@ def test_report_says_nothing_of_a_constant():
             [1, 3, 5, 7, 9],
         ),
         ([GroupConv2D(2, 3), keras.layers.Flatten()], []),
+        (
+            [GroupConv2D(2, 7), GroupPooling(), keras.layers.Flatten()],
+            [7],
+        ),
+        (
+            [
+                GroupConv2D(2, 3),
+                GroupPooling(),
+                GroupMaxPooling2D(2, group="C1"),
+            ],
+            [4, 6, 8],
+        ),
+        ([keras.layers.ZeroPadding2D(((0, 1), (0, 1))), GroupConv2D(2, 3)], []),
+        ([keras.layers.Cropping2D(((0, 1), (1, 0))), GroupConv2D(2, 3)], []),
+        ([keras.layers.ZeroPadding2D(1), GroupConv2D(2, 5)], [3, 4, 5, 6, 7, 8, 9]),
+        ([GroupConv2D(2, 1), GroupPooling(), EverySecond()], [1, 3, 5, 7, 9]),
+        ([GroupConv2D(2, 5), keras.layers.Reshape((-1,)), keras.layers.Dense(2)], []),
+        ([keras.layers.DepthwiseConv2D(1, strides=2)], [1, 3, 5, 7, 9]),
         ([keras.layers.Conv2D(2, 3)], []),
         ([keras.layers.Conv2D(2, 1, strides=2)], [1, 3, 5, 7, 9]),
     ],
@@ -180,10 +238,10 @@ def test_admissible_sizes_are_those_measured_as_exact(layers, expected):
     sizes = zoo.admissible_sizes(model, 1, 9)
     assert sizes == expected
     for size in range(4, 10):
-        config = model.get_config()
-        config["layers"][0]["config"]["batch_shape"] = (None, size, size, 1)
         try:
-            resized = keras.Model.from_config(config)
+            resized = keras.models.clone_model(
+                model, input_tensors=keras.Input((size, size, 1))
+            )
         except ValueError:
             assert size not in sizes
             continue
@@ -193,6 +251,8 @@ def test_admissible_sizes_are_those_measured_as_exact(layers, expected):
 
 
 def test_admissible_sizes_refuse():
+    with pytest.raises(ValueError, match="one input"):
+        zoo.admissible_sizes(net(keras.layers.Dense(2), shape=(5,)), 1, 3)
     with pytest.raises(ValueError, match="1 <= low <= high"):
         zoo.admissible_sizes(zoo.p4cnn(), 9, 3)
     with pytest.raises(ValueError, match="subclassed"):
@@ -230,7 +290,24 @@ def test_count_of_open_sizes_unknown_kinds_and_shared_layers():
     shared = keras.layers.Dense(4)
     image = keras.Input((4,))
     model = keras.Model(image, shared(shared(image)))
-    assert zoo.count(model).parameters == model.count_params() == 20
+    counts = zoo.count(model)
+    assert counts.parameters == model.count_params() == 20
+    assert [row.multiply_adds for row in counts.rows] == [16, 16]
+
+
+def test_count_of_a_layer_in_two_models_and_of_a_nested_open_one():
+    layer = GroupConv2D(2, 3)
+    net(layer, shape=(8, 8, 1))
+    larger = net(layer, shape=(64, 64, 1))
+    assert zoo.count(larger).rows[0].output_shape == (None, 62, 62, 4, 2)
+    assert zoo.count(larger).multiply_adds == 62 * 62 * 4 * 9 * 2
+    nested = net(net(GroupConv2D(2, 3), shape=(None, None, 1)), shape=(8, 8, 1))
+    assert zoo.count(nested).multiply_adds == 6 * 6 * 4 * 9 * 2
+    matrix = net(lambda x: keras.ops.matmul(x, np.ones((2, 3), "float32")), shape=(2,))
+    assert zoo.count(matrix).multiply_adds is None
+
+
+def test_count_refuses():
     with pytest.raises(ValueError, match="no graph"):
         zoo.count(keras.Model())
 

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,7 +123,8 @@ def test_train_passes_every_option_on(monkeypatch):
     monkeypatch.setattr(zoo.training, "train", train)
     line = (
         "train p4cnn --data a/b --epochs 3 --batch-size 7 --recipe paper "
-        "--learning-rate 0.5 --seed 9 --data-dir . --download --validation 11"
+        "--learning-rate 0.5 --weight-decay 0.25 --seed 9 --data-dir . --download "
+        "--validation 11 --image-shape 8 9 3 --skip-bad"
     )
     assert call(*line.split()).exit_code == 0
     assert seen == {
@@ -131,10 +133,13 @@ def test_train_passes_every_option_on(monkeypatch):
         "batch_size": 7,
         "recipe": "paper",
         "learning_rate": 0.5,
+        "weight_decay": 0.25,
         "seed": 9,
         "data_dir": Path("."),
         "download": True,
         "validation": 11,
+        "image_shape": (8, 9, 3),
+        "skip_bad": True,
     }
 
 
@@ -191,9 +196,7 @@ def test_evaluate_refuses_what_is_no_model(data, tmp_path):
     file = tmp_path / "model.keras"
     assert "No model at" in refused("evaluate", file, "--data", "tiny")
     file.write_text("no model")
-    assert "can't be read as a Keras model" in refused(
-        "evaluate", file, "--data", "tiny"
-    )
+    assert "no Keras model, or cut off" in refused("evaluate", file, "--data", "tiny")
     zoo.z2cnn().save(file)
     assert "tiny has (8, 8, 1)" in refused("evaluate", file, "--data", "tiny")
 
@@ -258,6 +261,54 @@ def test_demo_refuses_a_folder_with_something_else(tmp_path):
     (tmp_path / "thesis.txt").touch()
     assert "thesis.txt" in refused("demo", "--out", tmp_path)
     assert os.listdir(tmp_path) == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("name", ["turning.png", "saved_model", "p4cnn"])
+def test_demo_refuses_files_of_others_that_are_called_as_its_own(name, tmp_path):
+    (tmp_path / name).mkdir()
+    assert name in refused("demo", "--out", tmp_path)
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("metrics.json", "[]", "metrics.json is damaged"),
+        ("metrics.json", '{"a": null}', "metrics.json is damaged"),
+        ("metrics.json", "not json", "metrics.json is damaged"),
+        ("run.json", '{"command": [1]}', "something else than a training run"),
+        ("run.json", '{"command": null}', "something else than a training run"),
+        ("model.keras", None, "model.keras is missing"),
+    ],
+)
+def test_train_refuses_a_damaged_run(name, text, message, run, data, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(run[0], out)
+    if text is None:
+        (out / name).unlink()
+    else:
+        (out / name).write_text(text)
+    line = refused("train", "tiny_net", "--data", "tiny", "--epochs", 2, "--out", out)
+    assert message in line and str(out) in line
+
+
+def test_models_that_do_not_fit_the_commands(tmp_path):
+    unbuilt = tmp_path / "unbuilt.keras"
+    with pytest.warns(UserWarning, match="not yet been built"):
+        keras.Sequential([keras.layers.Dense(2)]).save(unbuilt)
+    vector = tmp_path / "vector.keras"
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(vector)
+    open_size = tmp_path / "open.keras"
+    image = keras.Input((None, None, 1))
+    keras.Model(image, zoo.layers.GroupConv2D(2, 3)(image)).save(open_size)
+    assert "open" in refused("check", unbuilt)
+    assert "one input" in refused("check", vector)
+    assert "as --size" in refused("check", open_size)
+    assert "EXACT" in call("check", open_size, "--size", 9).stdout
+    assert "not built" in refused("export", unbuilt, "--out", tmp_path / "a")
+    assert call("export", vector, "--out", tmp_path / "b").exit_code == 0
+    assert refused("evaluate", unbuilt, "--data", "digits")
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.fixture

@@ -42,6 +42,14 @@ def test_cards_survive_json():
             zoo.ModelCard.from_json(text)
 
 
+@pytest.mark.parametrize(
+    "arguments", [("a",), (0.0, 0.0), (0.0, -1.0), (float("nan"),), (0.0, (1.0, 0.0))]
+)
+def test_constants_that_would_give_wrong_numbers(arguments):
+    with pytest.raises(ValueError, match="mean|std"):
+        zoo.Normalization(*arguments)
+
+
 def test_preprocess_input():
     import dataclasses
 

@@ -60,3 +60,19 @@ def test_a_place_without_permission_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(ValueError, match="no permission"):
         check_can_be_made(tmp_path / "new")
+
+
+def test_a_folder_behind_a_link_comes_to_where_the_link_points(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with replace_folder(tmp_path / "link") as beside:
+        (beside / "new").touch()
+    assert (tmp_path / "link").is_symlink()
+    assert os.listdir(tmp_path / "real") == ["new"]
+    assert sorted(os.listdir(tmp_path)) == ["link", "real"]
+
+
+def test_a_file_comes_into_a_new_folder(tmp_path):
+    with replace_file(tmp_path / "new" / "a.json") as beside:
+        beside.write_text("{}")
+    assert (tmp_path / "new" / "a.json").read_text() == "{}"

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -18,15 +19,32 @@ def test_cosine():
     assert (recipe.learning_rate, recipe.schedule) == (1e-2, "cosine")
 
 
+def test_alexnet_2012():
+    recipe = find_recipe("krizhevsky2012")
+    assert (recipe.epochs, recipe.batch_size) == (90, 128)
+    assert (recipe.learning_rate, recipe.weight_decay) == (1e-2, 5e-4)
+    assert (recipe.optimizer, recipe.momentum) == ("sgd", 0.9)
+    assert [90 * share for share in recipe.drops] == pytest.approx([25, 51, 79])
+
+
+def test_settings_of_adam_are_what_they_were_before_sgd():
+    assert set(find_recipe("cosine").settings()) == {
+        *("epochs", "batch_size", "learning_rate", "schedule", "weight_decay")
+    }
+    assert {"optimizer", "momentum", "drops"} < set(
+        find_recipe("krizhevsky2012").settings()
+    )
+
+
 def test_changes_count_and_none_keeps_the_recipes_own():
     recipe = find_recipe("cosine", epochs=3, batch_size=None, learning_rate=0.5)
     assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (3, 128, 0.5)
 
 
 def test_an_unknown_recipe_lists_the_known():
-    with pytest.raises(ValueError, match=r"'quick'.*cosine, paper"):
+    with pytest.raises(ValueError, match=r"'quick'.*cosine, krizhevsky2012, paper"):
         find_recipe("quick")
-    assert list_recipes() == ["cosine", "paper"]
+    assert list_recipes() == ["cosine", "krizhevsky2012", "paper"]
 
 
 @pytest.mark.parametrize(
@@ -42,10 +60,16 @@ def test_an_unknown_recipe_lists_the_known():
         ("learning_rate", "fast"),
         ("schedule", "linear"),
         ("weight_decay", -0.1),
+        ("optimizer", "rmsprop"),
+        ("momentum", 1.0),
+        ("drops", (0.5, 0.2)),
+        ("drops", (0.5, 1.0)),
     ],
 )
 def test_values_out_of_range_are_named(name, value):
-    with pytest.raises(ValueError, match=f"`{name}`.*Received: {name}={value!r}"):
+    with pytest.raises(
+        ValueError, match=f"`{name}`.*Received: {name}={re.escape(repr(value))}"
+    ):
         Recipe(**{"epochs": 1, name: value})
 
 

@@ -100,7 +100,7 @@ def test_run_json_tells_the_command(run):
             "batch_size": 10,
             "learning_rate": 0.01,
             "schedule": "cosine",
-            "weight_decay": 0.0,
+            "weight_decay": 0.02,
         },
         "seed": 0,
         "validation": 0,

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "admissible_sizes": ["admissible_sizes"],
+        "comparison": ["compare"],
         "counts": ["count"],
         "equivariance": ["equivariance_report"],
         "turning_picture": ["turning_picture"],

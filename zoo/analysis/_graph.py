@@ -2,11 +2,22 @@
 
 import keras
 
+SQUASHING = ("softmax", "logsoftmax", "sigmoid", "logsigmoid")
+
+
+def check_is_model(model):
+    """Raises ValueError for what is no Keras model."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            f"Expected a Keras model. Received: {model!r}. zoo.create_model builds one "
+            f"by name, zoo.load_model reads a file."
+        )
+
 
 def as_functional(model):
     """The functional form of a functional or sequential model, or None.
 
-    A subclassed model has no graph that could be looked into.
+    A subclassed or unbuilt model has no graph that could be looked into.
     """
     if isinstance(model, keras.Sequential) and model.built:
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
@@ -47,3 +58,17 @@ def run(model, inputs, call):
     # `Function.compute_output_spec` refuses other sizes than the model's own, so the
     # walk below it is used; it is what `Functional.call` itself runs on.
     return model._run_through_graph(inputs, operation_fn=operation_fn)
+
+
+def last_operation(model):
+    """The operation that makes a functional model's output, inside nested models."""
+    operation = as_functional(model).outputs[0]._keras_history.operation
+    nested = isinstance(operation, keras.Model) and as_functional(operation) is not None
+    return last_operation(operation) if nested else operation
+
+
+def ends_in_probabilities(operation):
+    """Whether an operation is a softmax or sigmoid, or has it for its activation."""
+    activation = getattr(operation, "activation", None)
+    name = getattr(activation, "__name__", None) or type(operation).__name__
+    return name.lower().replace("_", "") in SQUASHING

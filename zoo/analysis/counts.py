@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from zoo.analysis._graph import as_functional, operations_of
-from zoo.layers import GroupConv2D
+from zoo.analysis._graph import as_functional, check_is_model, run
+from zoo.layers import GroupConv2D, TableConv2D, UntiedBias
 
 TRANSPOSED = (
     keras.layers.Conv1DTranspose,
@@ -21,6 +21,8 @@ CONVOLUTIONS = (
     keras.layers.DepthwiseConv1D,
     keras.layers.DepthwiseConv2D,
 )
+# Operations of keras.ops that multiply matrices; what they cost is not counted here.
+PRODUCTS = {"Conv", "Dot", "Einsum", "Inner", "Matmul", "Outer", "Tensordot", "Vdot"}
 SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
 
 
@@ -111,6 +113,7 @@ def count(model):
     >>> count(zoo.z2cnn()).trainable
     21750
     """
+    check_is_model(model)
     functional = as_functional(model)
     if functional is None:
         raise ValueError(
@@ -118,11 +121,13 @@ def count(model):
             f"sequential model, built."
         )
     rows, seen = [], set()
-    for operation in operations_of(functional):
+
+    def call(operation, *args, **kwargs):
+        output = operation.compute_output_spec(*args, **kwargs)
+        # A shared layer has its weights once and its multiplications at each call.
         weights = [] if id(operation) in seen else getattr(operation, "weights", [])
         seen.add(id(operation))
         trainable = sum(_size(weight) for weight in weights if weight.trainable)
-        output = operation.output
         rows.append(
             CountRow(
                 layer=operation.name,
@@ -130,31 +135,37 @@ def count(model):
                 output_shape=tuple(getattr(output, "shape", ())),
                 trainable=trainable,
                 non_trainable=sum(_size(weight) for weight in weights) - trainable,
-                multiply_adds=_multiply_adds(operation),
+                multiply_adds=_multiply_adds(operation, args, output),
             )
         )
+        return output
+
+    run(functional, functional.inputs, call)
     return CountReport(model.name, tuple(rows))
 
 
-def _multiply_adds(operation):
+def _multiply_adds(operation, inputs, output):
+    """For one input; None where that can't be said."""
     if isinstance(operation, GroupConv2D):
-        positions = operation.output.shape[1:3]
-        return _product(*positions, operation.output.shape[3], _size(operation.kernel))
+        return _product(*output.shape[1:4], _size(operation.kernel))
+    if isinstance(operation, TableConv2D):
+        return _product(*output.shape[1:3], _size(operation.kernel))
+    if isinstance(operation, UntiedBias):
+        return 0
     if isinstance(operation, TRANSPOSED):
-        return _product(
-            *_positions(operation, operation.input), _size(operation.kernel)
-        )
+        positions = _positions(operation, inputs[0])
+        return _product(*positions, _size(operation.kernel))
     if isinstance(operation, CONVOLUTIONS):
-        return _product(
-            *_positions(operation, operation.output), _size(operation.kernel)
-        )
+        return _product(*_positions(operation, output), _size(operation.kernel))
     if isinstance(operation, SEPARABLE):
         kernels = _size(operation.depthwise_kernel) + _size(operation.pointwise_kernel)
-        return _product(*_positions(operation, operation.output), kernels)
+        return _product(*_positions(operation, output), kernels)
     if isinstance(operation, keras.layers.Dense):
-        return _product(*operation.output.shape[1:], operation.kernel.shape[0])
+        return _product(*output.shape[1:], operation.kernel.shape[0])
     is_matrix = [len(weight.shape) > 1 for weight in getattr(operation, "weights", [])]
-    return None if any(is_matrix) else 0
+    if any(is_matrix) or type(operation).__name__ in PRODUCTS:
+        return None
+    return 0
 
 
 def _positions(layer, tensor):

@@ -79,13 +79,34 @@ class Symmetry:
             return keras.layers.Dropout(rate, **arguments)
         return GroupDropout(rate, **arguments)
 
+    def dense(self, x, units, name, **arguments):
+        """A fully connected layer: every unit sees all of the map.
+
+        With a group it is the group convolution whose window is the whole map, so that
+        the units keep their orientations. Exactly so many units; `width` is the
+        caller's.
+
+        Args:
+            x: a map, or what `dense` returned.
+            units: int, an orientation.
+            name: of the layer.
+            **arguments: of the layer.
+        """
+        if self.group is not None:
+            return self.conv(units, x.shape[1:3], name=name, **arguments)(x)
+        if len(x.shape) > 2:
+            x = keras.layers.Flatten("channels_last", name="flatten")(x)
+        return keras.layers.Dense(units, name=name, **arguments)(x)
+
     def pool_features(self, x, pooling):
         """What `pooling=` of a builder asks for: one invariant vector an image.
 
         Args:
-            x: the feature map, with or without orientations.
+            x: the feature map, with or without orientations; a vector stays.
             pooling: None for the map itself, `"avg"` or `"max"`.
         """
+        if len(x.shape) == 2:
+            return x
         has_orientations = len(x.shape) == 5
         if pooling == "avg" and has_orientations:
             return GroupGlobalAveragePooling2D(self.group, name="global_pool")(x)

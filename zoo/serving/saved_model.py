@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo._files import check_can_be_made, is_empty, replace_folder
+from zoo.analysis._graph import as_functional, check_is_model
 
 
 def export(model, path, card=None, overwrite=False):
@@ -38,6 +39,14 @@ def export(model, path, card=None, overwrite=False):
     TensorShape([2, 10])
     """
     check_place(path, overwrite)
+    check_is_model(model)
+    functional = as_functional(model)
+    if functional is None:
+        raise ValueError(
+            f"{model.name} is subclassed or not built: its input has no name. "
+            f"Expected a functional or sequential model, built."
+        )
+    model = functional
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
             f"Expected a model with one input and one output. Received: {model.name} "

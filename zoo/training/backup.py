@@ -1,4 +1,5 @@
 import csv
+import math
 import time
 from pathlib import Path
 
@@ -46,16 +47,28 @@ class Backup(keras.callbacks.Callback):
         if not self.weights_file.is_file():
             return 0
         model.optimizer.build(model.trainable_variables)
-        model.load_weights(self.weights_file)
-        epochs = int(model.optimizer.iterations) // self.steps
-        # The row of an epoch stands before its backup: one more may be there.
-        self.rows = read_history(self.history_file)[:epochs]
+        try:
+            model.load_weights(self.weights_file)
+            epochs = int(model.optimizer.iterations) // self.steps
+            # The row of an epoch stands before its backup: one more may be there.
+            self.rows = read_history(self.history_file)[:epochs]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"The backup in {self.weights_file.parent} can't be read, so the run "
+                f"can't go on: {error}. Remove the folder to begin anew, or choose "
+                f"another place."
+            ) from error
         return epochs
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            raise ValueError(
+                f"The loss is no longer finite after epoch {epoch + 1}. Choose a "
+                f"smaller learning rate. The backup of the epoch before is kept."
+            )
         seconds = time.perf_counter() - self._start
         self.rows.append({"epoch": epoch + 1, **logs, "seconds": seconds})
         with replace_file(self.history_file) as path, open(path, "w", newline="") as f:

@@ -66,6 +66,8 @@ def reestimate_batch_normalization(model, dataset):
     layers = list(model._flatten_layers())
     norms = [x for x in layers if isinstance(x, keras.layers.BatchNormalization)]
     dropouts = [x for x in layers if isinstance(x, DROPOUTS)]
+    if not norms:
+        return
     seen = 0
     with _restored(norms, "momentum"), _restored(dropouts, "rate"):
         for layer in dropouts:

@@ -11,9 +11,24 @@ from zoo._model_card import ModelCard
 from zoo._registry import card as find_card
 from zoo._registry import list_models
 from zoo.preprocessing import preprocess_input
+from zoo.training.losses import loss_for
+from zoo.training.resizable_data import find_data
+from zoo.training.ten_views import larger_shape, predict_ten_views
+from zoo.training.top_k import top_k_correct
+
+CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy()
 
 
-def evaluate(model_or_run, data, split="test", data_dir=None, batch_size=128):
+def evaluate(
+    model_or_run,
+    data,
+    split="test",
+    data_dir=None,
+    batch_size=128,
+    views=1,
+    image_shape=None,
+    skip_bad=False,
+):
     """Measures a model on a data set.
 
     Raw images are normalised by the constants of the card: the `card.json` of the run
@@ -25,10 +40,17 @@ def evaluate(model_or_run, data, split="test", data_dir=None, batch_size=128):
         split: `"test"`, or another that `zoo.datasets.load` takes.
         data_dir: folder with the source files, for a data set that needs them.
         batch_size: images at a time.
+        views: 1, or 10 to average the probabilities of ten crops of a larger image
+            (the corners, the centre, and each mirrored), as AlexNet was measured: for
+            data sets whose images can be had in any size.
+        image_shape: of the images of such a data set; by default the model's input.
+        skip_bad: whether bad files in an `image_folder` are left out.
 
     Returns:
         A dictionary: `examples`, `accuracy` in [0, 1], `error` in percent, `loss`
-        (cross-entropy), `confusion` (counts, array of true class x predicted class).
+        (the model's own), `confusion` (counts, array of true class x predicted class),
+        `labels` (names of the classes), and with more than five classes
+        `top_5_accuracy` and `top_5_error`.
 
     Raises:
         ValueError: if model and data set do not fit together, or one is not there.
@@ -39,14 +61,33 @@ def evaluate(model_or_run, data, split="test", data_dir=None, batch_size=128):
     >>> evaluate(zoo.p4cnn(), "rotated_digits", "test[:100]")["examples"]
     100
     """
-    info = zoo.datasets.info(data)
+    zoo.datasets.info(data)  # an unknown name is refused before a model is loaded
     if isinstance(model_or_run, keras.Model):
         model, card = model_or_run, _card_by_name(model_or_run.name)
     else:
         model, card = load_with_card(model_or_run)
+    if not getattr(model, "inputs", None):
+        raise ValueError(
+            f"{model.name} is subclassed or not built: the shape of its images is not "
+            f"known. Expected a functional or sequential model, built."
+        )
+    shape = tuple(model.input_shape[1:])
+    info, options = find_data(data, data_dir, image_shape, shape, skip_bad)
     check_fits(model, info)
-    dataset = zoo.datasets.load(data, split, batch_size=batch_size, data_dir=data_dir)
-    return measure(model, normalized(dataset, card))
+    _check_labels(card, info)
+    if views != 1:
+        _check_views(views, model, info)
+        options["image_shape"] = larger_shape(shape, data)
+    dataset = zoo.datasets.load(
+        data,
+        split,
+        batch_size=batch_size,
+        data_dir=data_dir,
+        training=False,
+        **options,
+    )
+    result = measure(model, normalized(dataset, card), views)
+    return {**result, "labels": info.classes}
 
 
 def load_with_card(path):
@@ -81,37 +122,44 @@ def load_with_card(path):
     return model, _card_by_name(model.name)
 
 
-def measure(model, dataset):
+def measure(model, dataset, views=1):
     """Loss, accuracy and confusion matrix over normalised batches.
 
     Args:
         model: a classifier with one output.
         dataset: batches of (normalised image, label).
+        views: 1, or 10 for images larger than the model's input.
 
     Returns:
-        The dictionary of `evaluate`.
+        The dictionary of `evaluate`, without the labels.
     """
     classes = model.output_shape[-1]
-    from_logits = model.output_names[0] == "logits"
+    # Ten views come as probabilities, whatever the model returns.
+    loss_of = loss_for(model) if views == 1 else CROSS_ENTROPY
     confusion = np.zeros((classes, classes), dtype="int64")
-    loss = 0.0
+    loss, top_5 = 0.0, 0
     for images, labels in dataset:
-        outputs = model.predict_on_batch(images)
+        if views == 1:
+            outputs = model.predict_on_batch(images)
+        else:
+            outputs = predict_ten_views(model, images)
         labels = np.asarray(labels)
-        losses = keras.losses.sparse_categorical_crossentropy(
-            labels, outputs, from_logits=from_logits
-        )
-        loss += float(keras.ops.sum(losses))
+        loss += float(loss_of(labels, outputs)) * len(labels)
         np.add.at(confusion, (labels, outputs.argmax(axis=-1)), 1)
+        top_5 += int(top_k_correct(labels, outputs, 5).sum())
     examples = int(confusion.sum())
     correct = int(np.trace(confusion))
-    return {
+    result = {
         "examples": examples,
         "accuracy": correct / examples,
         "error": 100 * (examples - correct) / examples,
         "loss": loss / examples,
         "confusion": confusion,
     }
+    if classes > 5:
+        result["top_5_accuracy"] = top_5 / examples
+        result["top_5_error"] = 100 * (examples - top_5) / examples
+    return result
 
 
 def normalized(dataset, card):
@@ -146,6 +194,28 @@ def check_fits(model, info):
             f"{model.name} returns {tuple(model.output_shape[1:])} an image, "
             f"{info.name} has {len(info.classes)} classes. Choose another data set, or "
             f"train the model with that number of classes."
+        )
+
+
+def _check_views(views, model, info):
+    if views != 10:
+        raise ValueError(f"`views` must be 1 or 10. Received: views={views!r}")
+    if not info.resizable or None in model.input_shape[1:]:
+        raise ValueError(
+            f"Ten views are cropped from images larger than the model's input. "
+            f"{info.name} has images of {tuple(info.input_shape)}, {model.name} takes "
+            f"{tuple(model.input_shape[1:])}. Choose views=1."
+        )
+
+
+def _check_labels(card, info):
+    # Only the classes of a folder are the user's own, and can be others by mistake.
+    if info.name != "image_folder" or card is None or card.labels is None:
+        return
+    if tuple(card.labels) != tuple(info.classes):
+        raise ValueError(
+            f"The model tells apart {', '.join(card.labels)}; the folder has "
+            f"{', '.join(info.classes)}. Name the folders as those of its training."
         )
 
 

@@ -23,6 +23,7 @@ class RunFolder:
     >>> run = RunFolder(tempfile.mkdtemp() + "/run", {"model": "p4cnn"})
     >>> run.begin()
     >>> run.write_json("metrics.json", {"test_error": 5.0})
+    >>> _ = (run.path / "model.keras").write_bytes(b"")
     >>> RunFolder(run.path, {"model": "p4cnn"}).metrics
     {'test_error': 5.0}
     """
@@ -37,9 +38,29 @@ class RunFolder:
 
     @property
     def metrics(self):
-        """The figures of a finished run, or None."""
+        """The figures of a finished run, or None.
+
+        Raises:
+            ValueError: if they, or the model that belongs to them, are damaged.
+        """
         file = self.path / "metrics.json"
-        return json.loads(file.read_text()) if file.is_file() else None
+        if not file.is_file():
+            return None
+        try:
+            metrics = json.loads(file.read_text())
+        except ValueError:
+            metrics = None
+        is_whole = isinstance(metrics, dict) and all(
+            isinstance(value, int | float) for value in metrics.values()
+        )
+        if not is_whole or not (self.path / "model.keras").is_file():
+            damaged = "model.keras is missing" if is_whole else f"{file} is damaged"
+            raise ValueError(
+                f"{self.path} holds a finished run of this command, but {damaged}. "
+                f"Remove metrics.json to train it to the end again, or choose another "
+                f"place."
+            )
+        return metrics
 
     def begin(self):
         """Makes the folder, where there is none yet, and writes the command down."""
@@ -67,7 +88,7 @@ class RunFolder:
 
     def _check_is_ours(self):
         try:
-            found = json.loads((self.path / "run.json").read_text())["command"]
+            found = dict(json.loads((self.path / "run.json").read_text())["command"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{self.path} holds something else than a training run. Choose another "

@@ -6,7 +6,7 @@ import keras
 
 import zoo.datasets
 from zoo._files import replace_file
-from zoo._model_card import Result
+from zoo._model_card import Normalization, Result
 from zoo._registry import card as find_card
 from zoo._registry import create_model
 from zoo.analysis.equivariance import equivariance_report
@@ -14,10 +14,16 @@ from zoo.training.backup import Backup
 from zoo.training.batch_normalization_reestimation import BatchNormalizationReestimation
 from zoo.training.data_check import check_images
 from zoo.training.evaluation import measure, normalized
+from zoo.training.losses import loss_for
+from zoo.training.optimizers import make_optimizer
 from zoo.training.pictures import draw_confusion_matrix, draw_training_curves
-from zoo.training.recipes import find_recipe
+from zoo.training.recipes import default_recipe, find_recipe
+from zoo.training.resizable_data import find_data
 from zoo.training.rich_progress import RichProgress
 from zoo.training.run_folder import RunFolder
+
+CHECKED_IMAGES = 100_000
+MEASURED_AT_A_TIME = 128
 
 
 def train(
@@ -26,13 +32,15 @@ def train(
     out,
     epochs=None,
     batch_size=None,
-    recipe="cosine",
+    recipe=None,
     learning_rate=None,
     weight_decay=None,
     seed=0,
     data_dir=None,
     download=False,
     validation=0,
+    image_shape=None,
+    skip_bad=False,
 ):
     """Trains a registered model on a data set, and leaves a run folder.
 
@@ -47,7 +55,7 @@ def train(
         data: one of `zoo.datasets.list_datasets()`.
         out: the run folder: a new or empty one, or that of the same command.
         epochs, batch_size, learning_rate, weight_decay: None for the recipe's.
-        recipe: one of `zoo.training.list_recipes()`.
+        recipe: one of `zoo.training.list_recipes()`; None for the model's own.
         seed: of the weights, the order of the images and dropout.
         data_dir: folder with the source files, for a data set that needs them.
         download: bool. Whether the data may be fetched from the network.
@@ -55,10 +63,14 @@ def train(
             epoch and at the end, and the test set is not touched: choose recipes by
             it. With 0 the net trains on all images and meets the test set once, at
             the end.
+        image_shape: (height, width, channels) of the images, for a data set that can
+            have any (`image_folder`, `imagenet2012`); by default those of the card.
+        skip_bad: whether bad files in an `image_folder` are left out.
 
     Returns:
         A dictionary of figures: `test_error` in percent, `test_accuracy`, `test_loss`
-        (or `validation_error`, ...), `train_accuracy`, `epochs`, `seconds` of training,
+        (or `validation_error`, ...), with more than five classes `test_top_5_error`,
+        `train_accuracy`, `epochs`, `seconds` of training,
         `parameters`, `equivariance_error`, `seed`.
 
     Raises:
@@ -73,10 +85,10 @@ def train(
     ```
     """
     card = find_card(model_name)
-    info = zoo.datasets.info(data)
-    recipe_name = recipe
+    info, options = find_data(data, data_dir, image_shape, card.input_shape, skip_bad)
+    recipe_name = recipe or default_recipe(model_name)
     recipe = find_recipe(
-        recipe,
+        recipe_name,
         model_name,
         epochs=epochs,
         batch_size=batch_size,
@@ -88,29 +100,43 @@ def train(
     command = {
         "model": model_name,
         "data": data,
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": recipe.settings(),
         "seed": seed,
         "validation": validation,
     }
+    if options:
+        # What a folder holds, not where it stands.
+        command |= {**options, "source": info.source}
     run = RunFolder(out, command)
     if run.metrics is not None:
         return run.metrics
 
     keras.utils.set_random_seed(seed)
-    model = _build(model_name, info)
+    model = _build(model_name, info, recipe.arguments)
     held_out = f"train[-{validation}:]" if validation else "test"
     train_split = f"train[:-{validation}]" if validation else "train"
     train_data, held_out_data = (
-        zoo.datasets.load(data, split, recipe.batch_size, seed, data_dir, download)
+        zoo.datasets.load(
+            data,
+            split,
+            recipe.batch_size,
+            seed,
+            data_dir,
+            download,
+            training=split == train_split,
+            **options,
+        )
         for split in (train_split, held_out)
     )
+    # Shuffled: of more images than that the first are a fair sample.
+    checked = train_data.take(math.ceil(CHECKED_IMAGES / recipe.batch_size))
     card = dataclasses.replace(
         card,
         input_shape=info.input_shape,
         classes=len(info.classes),
         labels=info.classes,
         parameters=sum(math.prod(w.shape) for w in model.trainable_weights),
-        normalization=check_images(train_data, info),
+        normalization=_normalization(card, check_images(checked, info)),
     )
     train_data = normalized(train_data, card)
     held_out_data = normalized(held_out_data, card)
@@ -119,22 +145,28 @@ def train(
     history = _fit(
         model, recipe, train_data, held_out_data if validation else None, run
     )
-    result = measure(model, held_out_data)
+    # One image at a time, as some recipes train, would take long.
+    larger = max(recipe.batch_size, MEASURED_AT_A_TIME)
+    result = measure(model, held_out_data.rebatch(larger))
     name = "validation" if validation else "test"
+    top_5 = "top_5_error" in result
     metrics = {
         f"{name}_error": result["error"],
         f"{name}_accuracy": result["accuracy"],
         f"{name}_loss": result["loss"],
-        "train_accuracy": measure(model, train_data)["accuracy"],
+        **({f"{name}_top_5_error": result["top_5_error"]} if top_5 else {}),
+        "train_accuracy": measure(model, train_data.rebatch(larger))["accuracy"],
         "epochs": recipe.epochs,
         "seconds": sum(row["seconds"] for row in history),
         "parameters": card.parameters,
         "equivariance_error": float(
-            equivariance_report(model, group=card.group).output_error
+            equivariance_report(model, _measured_group(card)).output_error
         ),
         "seed": seed,
     }
-    source = _command_line(model_name, data, recipe_name, recipe, seed, validation)
+    source = _command_line(
+        model_name, data, recipe_name, recipe, seed, validation, options
+    )
     measured = Result(
         f"{data}, {held_out}", f"{name} error, %", result["error"], source
     )
@@ -144,10 +176,29 @@ def train(
     return metrics
 
 
-def _build(model_name, info):
+def _measured_group(card):
+    """The model's group (None: the report's own choice), but on oblong images only
+    the part of it that keeps their shape.
+    """
+    height, width, _ = card.input_shape
+    if height == width or card.group not in (None, "C4", "D4"):
+        return card.group
+    return "C2" if card.group == "C4" else "D2"
+
+
+def _normalization(card, measured):
+    """The constants of the card, if it has its own, else those of the training set."""
+    own = card.normalization
+    return measured if own == Normalization() else own
+
+
+def _build(model_name, info, arguments):
     try:
         return create_model(
-            model_name, input_shape=info.input_shape, classes=len(info.classes)
+            model_name,
+            input_shape=info.input_shape,
+            classes=len(info.classes),
+            **arguments,
         )
     except ValueError as error:
         raise ValueError(
@@ -158,18 +209,12 @@ def _build(model_name, info):
 
 def _fit(model, recipe, train_data, validation_data, run):
     steps = len(train_data)
-    learning_rate = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        learning_rate = keras.optimizers.schedules.CosineDecay(
-            learning_rate, steps * recipe.epochs
-        )
-    optimizer = keras.optimizers.AdamW(learning_rate, weight_decay=recipe.weight_decay)
-    # Only what multiplies is drawn to zero.
-    optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     model.compile(
-        optimizer=optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(),
+        optimizer=make_optimizer(recipe, steps),
+        loss=loss_for(model),
         metrics=["accuracy"],
+        # Between steps of few images Python takes longer than the step.
+        steps_per_execution=max(1, min(steps, 64 // recipe.batch_size)),
     )
     backup = Backup(run.path, steps)
     done = backup.restore(model)
@@ -211,14 +256,24 @@ def _write_results(run, model, card, history, result, name):
     )
 
 
-def _command_line(model_name, data, recipe_name, recipe, seed, validation):
+def _command_line(model_name, data, recipe_name, recipe, seed, validation, options):
     line = (
         f"zoo train {model_name} --data {data} --recipe {recipe_name} "
         f"--epochs {recipe.epochs} --batch-size {recipe.batch_size} "
         f"--learning-rate {recipe.learning_rate} "
         f"--weight-decay {recipe.weight_decay} --seed {seed}"
     )
-    return f"{line} --validation {validation}" if validation else line
+    if validation:
+        line += f" --validation {validation}"
+    if options:
+        line += f" --data-dir FOLDER --image-shape {_words(options['image_shape'])}"
+    if options.get("skip_bad"):
+        line += " --skip-bad"
+    return line
+
+
+def _words(numbers):
+    return " ".join(map(str, numbers))
 
 
 def _check_seed(seed):
