@@ -54,6 +54,8 @@ def test_an_unknown_recipe_lists_the_known():
         ("epochs", -1),
         ("epochs", 1.5),
         ("epochs", True),
+        ("epochs", 10**24),
+        ("weight_decay", float("inf")),
         ("batch_size", 0),
         ("learning_rate", 0.0),
         ("learning_rate", float("nan")),

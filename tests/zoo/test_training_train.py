@@ -334,3 +334,23 @@ def test_faulty_data_is_refused_before_anything_is_written(data, tmp_path):
     with pytest.raises(ValueError, match="NaN or infinite"):
         train("tiny_net", "tiny", tmp_path / "run", epochs=1)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_a_loss_that_is_no_longer_finite_ends_the_run(data, tmp_path):
+    with pytest.raises(ValueError, match="no longer finite after epoch 2"):
+        train("tiny_net", "tiny", tmp_path / "run", epochs=3, learning_rate=1e38)
+    assert epochs_of(tmp_path / "run") == [1]
+
+
+@pytest.mark.parametrize("name", ["backup.weights.h5", "history.csv"])
+def test_a_damaged_backup_is_named(name, tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    backup = Backup(tmp_path, steps=1)
+    x, y = np.ones((8, 2)), np.ones(8)
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[backup])
+    assert Backup(tmp_path, steps=1).restore(model) == 2
+    (tmp_path / name).write_text("epoch,loss\n1")
+    with pytest.raises(ValueError, match="The backup in .* can't be read"):
+        Backup(tmp_path, steps=1).restore(model)

@@ -47,9 +47,11 @@ class Recipe:
     def __post_init__(self):
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            is_int = isinstance(value, int) and not isinstance(value, bool)
+            if not is_int or not 1 <= value <= 1_000_000:
                 raise ValueError(
-                    f"`{name}` must be a positive integer. Received: {name}={value!r}"
+                    f"`{name}` must be a positive integer, at most 1,000,000. "
+                    f"Received: {name}={value!r}"
                 )
         rate = self.learning_rate
         if not (isinstance(rate, int | float) and math.isfinite(rate) and rate > 0):
