@@ -12,7 +12,7 @@ from zoo._registry import card as find_card
 from zoo._registry import list_models
 from zoo.preprocessing import preprocess_input
 from zoo.training.losses import loss_for
-from zoo.training.resizable_data import find_data
+from zoo.training.resizable_data import find_data, resized
 from zoo.training.ten_views import larger_shape, predict_ten_views
 from zoo.training.top_k import top_k_correct
 
@@ -43,7 +43,8 @@ def evaluate(
         views: 1, or 10 to average the probabilities of ten crops of a larger image
             (the corners, the centre, and each mirrored), as AlexNet was measured: for
             data sets whose images can be had in any size.
-        image_shape: of the images of such a data set; by default the model's input.
+        image_shape: to bring the images to; by default the model's input for such a
+            data set, and the data set's own for another.
         skip_bad: whether bad files in an `image_folder` are left out.
 
     Returns:
@@ -86,6 +87,8 @@ def evaluate(
         training=False,
         **options,
     )
+    if views == 1:
+        dataset = resized(dataset, info)
     result = measure(model, normalized(dataset, card), views)
     return {**result, "labels": info.classes}
 

@@ -18,7 +18,7 @@ from zoo.training.losses import loss_for
 from zoo.training.optimizers import make_optimizer
 from zoo.training.pictures import draw_confusion_matrix, draw_training_curves
 from zoo.training.recipes import default_recipe, find_recipe
-from zoo.training.resizable_data import find_data
+from zoo.training.resizable_data import find_data, resized
 from zoo.training.rich_progress import RichProgress
 from zoo.training.run_folder import RunFolder
 
@@ -63,8 +63,9 @@ def train(
             epoch and at the end, and the test set is not touched: choose recipes by
             it. With 0 the net trains on all images and meets the test set once, at
             the end.
-        image_shape: (height, width, channels) of the images, for a data set that can
-            have any (`image_folder`, `imagenet2012`); by default those of the card.
+        image_shape: (height, width, channels) to bring the images to. By default that
+            of the card for a data set that can have any (`image_folder`,
+            `imagenet2012`), and its own for another.
         skip_bad: whether bad files in an `image_folder` are left out.
 
     Returns:
@@ -104,6 +105,8 @@ def train(
         "seed": seed,
         "validation": validation,
     }
+    if image_shape is not None:
+        command["image_shape"] = list(image_shape)
     if options:
         # What a folder holds, not where it stands.
         command |= {**options, "source": info.source}
@@ -128,6 +131,7 @@ def train(
         )
         for split in (train_split, held_out)
     )
+    train_data, held_out_data = (resized(d, info) for d in (train_data, held_out_data))
     # Shuffled: of more images than that the first are a fair sample.
     checked = train_data.take(math.ceil(CHECKED_IMAGES / recipe.batch_size))
     card = dataclasses.replace(
@@ -165,7 +169,13 @@ def train(
         "seed": seed,
     }
     source = _command_line(
-        model_name, data, recipe_name, recipe, seed, validation, options
+        model_name,
+        data,
+        recipe_name,
+        recipe,
+        seed,
+        validation,
+        {"image_shape": image_shape, **options},
     )
     measured = Result(
         f"{data}, {held_out}", f"{name} error, %", result["error"], source
@@ -203,7 +213,8 @@ def _build(model_name, info, arguments):
     except ValueError as error:
         raise ValueError(
             f"{model_name} can't be built for the images of {info.name}, shape "
-            f"{info.input_shape}: {error}"
+            f"{info.input_shape}: {error} To resize the images, give image_shape "
+            f"(--image-shape)."
         ) from error
 
 
@@ -265,8 +276,10 @@ def _command_line(model_name, data, recipe_name, recipe, seed, validation, optio
     )
     if validation:
         line += f" --validation {validation}"
-    if options:
-        line += f" --data-dir FOLDER --image-shape {_words(options['image_shape'])}"
+    if "skip_bad" in options:
+        line += " --data-dir FOLDER"
+    if options.get("image_shape"):
+        line += f" --image-shape {_words(options['image_shape'])}"
     if options.get("skip_bad"):
         line += " --skip-bad"
     return line
