@@ -354,6 +354,7 @@ def demo_command(
             batch_size=64,
             recipe="cosine",
             learning_rate=1e-2,
+            weight_decay=0.0,
         )
         model = zoo.load_model(out / name)
         errors[name] = zoo.equivariance_report(model, group="C4").output_error
