@@ -23,15 +23,14 @@ import tensorflow as tf
 import torch
 
 import zoo
+from zoo.training.momentum_sgd import MomentumSGD
 
 BATCH, REPEATS, WARM_UP = 32, 20, 3
 
 
 def keras_step(model, size):
     """`train_on_batch`'s compiled step, on data that is a tensor already."""
-    model.compile(
-        keras.optimizers.SGD(1e-3, momentum=0.9), "sparse_categorical_crossentropy"
-    )
+    model.compile(MomentumSGD(1e-3, momentum=0.9), "sparse_categorical_crossentropy")
     images = tf.random.normal((BATCH, size, size, 3))
     labels = tf.constant(np.arange(BATCH), "int64")
     model.make_train_function()

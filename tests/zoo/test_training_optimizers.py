@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tiny_data
 
 import zoo
@@ -24,6 +25,47 @@ def test_momentum_sgd_is_the_papers_formula():
         velocity = 0.9 * velocity - 0.05 * 0.1 * expected - 0.1 * gradient
         expected = expected + velocity
     np.testing.assert_allclose(weight.numpy(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_without_decay_it_is_kerass_own_sgd(dtype, nesterov):
+    random = np.random.default_rng(1)
+    start = random.normal(size=(3, 2))
+    ours, theirs = (keras.Variable(start, dtype=dtype) for _ in range(2))
+    optimizers = [
+        kind(0.1, momentum=0.9, nesterov=nesterov)
+        for kind in (MomentumSGD, keras.optimizers.SGD)
+    ]
+    for optimizer, weight in zip(optimizers, (ours, theirs), strict=True):
+        optimizer.build([weight])
+
+    @tf.function
+    def step(gradient):
+        optimizers[0].apply([gradient], [ours])
+        optimizers[1].apply([gradient], [theirs])
+
+    for _ in range(4):
+        step(tf.cast(random.normal(size=(3, 2)), dtype))
+    np.testing.assert_allclose(
+        ours.numpy().astype("float64"),
+        theirs.numpy().astype("float64"),
+        rtol=1e-2 if dtype == "bfloat16" else 1e-5,
+    )
+    assert np.abs(ours.numpy().astype("float64") - start).max() > 0.1
+
+
+def test_the_gradient_of_an_embedding_touches_only_its_rows():
+    embedding = keras.layers.Embedding(4, 2)
+    embedding.build()
+    before = embedding.embeddings.numpy()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(embedding(tf.constant([1])))
+    optimizer = MomentumSGD(0.1, momentum=0.9)
+    (gradient,) = tape.gradient(loss, embedding.trainable_weights)
+    optimizer.apply([gradient], embedding.trainable_weights)
+    changed = np.abs(embedding.embeddings.numpy() - before).max(axis=1) > 0
+    assert changed.tolist() == [False, True, False, False]
 
 
 def test_biases_do_not_decay():
