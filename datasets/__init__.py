@@ -1,4 +1,4 @@
-"""Image data sets as `tf.data` pipelines: list_datasets, info and load.
+"""Images and sounds as `tf.data` pipelines: list_datasets, info, load, audio_folder.
 
 The public names load on first use, so that `import zoo.datasets` does not
 import TensorFlow.
@@ -8,8 +8,12 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
+    submodules=["grooves", "synthetic_speech"],
     submod_attrs={
+        "_audio_folder": ["audio_folder"],
         "_catalogue": ["DatasetInfo", "info", "list_datasets"],
         "_load": ["load"],
+        "_sound_clips": ["SoundClips"],
+        "_sounds": ["sounds"],
     },
 )

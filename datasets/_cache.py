@@ -12,7 +12,7 @@ from pathlib import Path
 import filelock
 import tensorflow_datasets as tfds
 
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 
 
 def cache_root():
@@ -49,7 +49,7 @@ def prepared_builder(builder_class, config=None, source_dir=None, source_hash=No
     config_name = getattr(config, "name", config)
     parts = [builder_class.name, config_name, str(builder_class.VERSION), source_hash]
     folder = cache_root() / "datasets" / "-".join(part for part in parts if part)
-    if not _is_intact(folder):
+    if not is_intact(folder):
         try:
             _build(folder, builder_class, config, source_dir)
         except OSError as error:
@@ -65,13 +65,13 @@ def _build(folder, builder_class, config, source_dir):
     folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{folder}.lock"):
         # Another process may have built it while this one waited.
-        if _is_intact(folder):
+        if is_intact(folder):
             return
         # What stands here is damaged, or left by a process that was killed.
         shutil.rmtree(folder, ignore_errors=True)
         try:
             run_builder(builder_class(data_dir=folder, config=config), source_dir)
-            _write_manifest(folder)
+            write_manifest(folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -89,18 +89,19 @@ def run_builder(builder, source_dir=None):
         )
 
 
-def _write_manifest(folder):
+def write_manifest(folder):
     """The hash of every file, written last: without it the cache is not whole."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     manifest = {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
-    temporary = folder / f"{_MANIFEST}.tmp"
+    temporary = folder / f"{MANIFEST}.tmp"
     temporary.write_text(json.dumps(manifest, indent=1))
-    os.replace(temporary, folder / _MANIFEST)
+    os.replace(temporary, folder / MANIFEST)
 
 
-def _is_intact(folder):
+def is_intact(folder):
+    """Whether a folder has its manifest, and the files in it their hashes."""
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text())
+        manifest = json.loads((folder / MANIFEST).read_text())
         return bool(manifest) and all(
             file_hash(folder / name) == manifest[name] for name in manifest
         )

@@ -1,6 +1,5 @@
 """zoo.datasets.load: from a name to a tf.data pipeline."""
 
-import numbers
 import re
 
 import numpy as np
@@ -9,9 +8,11 @@ import tensorflow_datasets as tfds
 
 from zoo.datasets import _catalogue
 from zoo.datasets._alexnet_images import evaluation_image, training_image
+from zoo.datasets._arguments import check_batch_size_and_seed
 from zoo.datasets._cache import prepared_builder
 from zoo.datasets._quiet import quiet_about
 from zoo.datasets._shift_and_flip import shift_and_flip
+from zoo.datasets._sound_sets import sound_options, sound_set
 
 # A larger split is read from disk every epoch.
 MEMORY_LIMIT = 2**31
@@ -29,18 +30,21 @@ def load(
     image_shape=None,
     training=None,
     skip_bad=False,
+    **sound,
 ):
-    """A data set as a finite `tf.data.Dataset` of (image, label).
+    """A data set as a finite `tf.data.Dataset` of (image, label) or (waveform, target).
 
     The first call prepares the data set in the cache folder ($CONVZOO_CACHE, else
     $XDG_CACHE_HOME/convzoo, else ~/.cache/convzoo); later calls read it from there.
     The images of the split stay in memory, as bytes, as long as the result is in use;
     those of imagenet2012, and of a folder beyond 2 GiB, are read as they are needed.
+    Sets of sounds are read as `zoo.datasets.audio_folder` says.
 
     Args:
         name: one of `zoo.datasets.list_datasets()`.
         split: "train" or "test", or a part of one as tensorflow-datasets writes it:
-            "train[:80%]", "test[:1000]".
+            "train[:80%]", "test[:1000]"; of a set of sounds, "train", "test", or
+            "validation" where it has one.
         batch_size: images in a batch, the last one may be smaller; None for single
             images.
         seed: integer that decides the order of the training images, and what chance
@@ -59,13 +63,18 @@ def load(
             training; False gives held-out images of it.
         skip_bad: whether bad files in an image_folder are left out, with a warning
             that lists them; otherwise they are an error that does.
+        sound: of a set of sounds, the arguments of `zoo.datasets.audio_folder` that
+            it takes: sample_rate, seconds, normalize, held_out, ...; by default as its
+            `info(name)` says.
 
     Returns:
         A `tf.data.Dataset` of known cardinality. image is float32 in [0, 1] of shape
         (batch, height, width, channels), label int64 of shape (batch,); with
-        `batch_size=None`, (height, width, channels) and ().
+        `batch_size=None`, (height, width, channels) and (). waveform is float32 of
+        shape (batch, samples, channels); the target is that of the task.
 
     Raises:
+        TypeError: there is no such option.
         ValueError: an argument is not one of its choices, or the files in
             `data_dir` are missing or not what they should be.
 
@@ -80,8 +89,12 @@ def load(
 
     Source: see `zoo.datasets.info(name)`.
     """
-    facts = _catalogue.info(name, image_shape=image_shape)
+    facts = _catalogue.info(name, image_shape=image_shape, **sound)
     _check_arguments(facts, batch_size, seed, data_dir)
+    options = sound_options(name, sound)
+    if options is not None:
+        clips = sound_set(facts, data_dir, download, options)
+        return clips.load(split, batch_size, seed, training)
     builder = _builder(facts, data_dir, download, skip_bad)
     count = _split_size(facts, builder, split)
     if training is None:
@@ -92,7 +105,7 @@ def load(
         dataset = _streamed(builder, _own_split(name, split), training, seed)
         change = change or _as_float
     else:
-        images, labels = _in_memory(builder, split)
+        images, labels = _in_memory(builder, split, facts.input_name)
         # Places are shuffled, and batched, not images: quick, and no second copy. A
         # Dataset.cache() of the images would be cut short for good by a loop that
         # stops in its first epoch (TensorFlow 2.21, over a parallel map).
@@ -118,15 +131,7 @@ def load(
 
 
 def _check_arguments(facts, batch_size, seed, data_dir):
-    if batch_size is not None and not (
-        isinstance(batch_size, numbers.Integral) and batch_size >= 1
-    ):
-        raise ValueError(
-            f"batch_size must be an integer of at least 1, or None for single images; "
-            f"received {batch_size!r}."
-        )
-    if not (isinstance(seed, numbers.Integral) and -(2**63) <= seed < 2**63):
-        raise ValueError(f"seed must be an integer of 64 bits; received {seed!r}.")
+    check_batch_size_and_seed(batch_size, seed)
     if data_dir is not None:
         _catalogue.check_data_dir(data_dir)
     if None in facts.input_shape:
@@ -147,9 +152,14 @@ def _builder(facts, data_dir, download, skip_bad):
 
         return prepared_builder(RotatedDigits)
     if name in ("cifar10", "cifar10+"):
-        from zoo.datasets._tfds_source import cifar10_builder
+        from zoo.datasets._tfds_source import prepared_or_fetched
 
-        return cifar10_builder(data_dir, download)
+        return prepared_or_fetched("cifar10", data_dir, download)
+    if name in ("mnist1d", "mnist1d_shuffled"):
+        from zoo.datasets.mnist1d import Mnist1D
+
+        shuffled = name == "mnist1d_shuffled"
+        return prepared_builder(Mnist1D, "shuffled" if shuffled else "ordered")
     if name == "imagenet2012":
         from zoo.datasets._tfds_source import imagenet2012_builder
 
@@ -228,7 +238,7 @@ def _changed(dataset, change, seed):
 
 
 def _as_float(image, seed=None):
-    """float32 in [0, 1], from bytes or from what is so already."""
+    """float32 in [0, 1] from bytes; what is float32 already stays as it is."""
     return tf.image.convert_image_dtype(image, tf.float32)
 
 
@@ -252,9 +262,9 @@ def _streamed(builder, split, training, seed):
     return dataset
 
 
-def _in_memory(builder, split):
-    """All images and labels of a split as two tensors, in the order of the files."""
+def _in_memory(builder, split, input_name):
+    """All inputs and labels of a split as two tensors, in the order of the files."""
     # On the host also where there is a GPU: tf.data works there.
     with tf.device("CPU:0"), quiet_about(".dtype` is deprecated"):
         examples = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
-        return examples["image"], examples["label"]
+        return examples[input_name], examples["label"]

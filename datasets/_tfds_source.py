@@ -10,10 +10,11 @@ from zoo.datasets._cache import cache_root, run_builder
 IMAGENET_ARCHIVES = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
 
 
-def cifar10_builder(data_dir, download):
-    """The builder of CIFAR-10, prepared.
+def prepared_or_fetched(name, data_dir, download):
+    """The builder of a data set that tensorflow-datasets can fetch, prepared.
 
     Args:
+        name: what tensorflow-datasets calls it.
         data_dir: the folder given to tensorflow-datasets, or None for the cache.
         download: whether it may be downloaded if it is not there.
 
@@ -24,15 +25,15 @@ def cifar10_builder(data_dir, download):
         ValueError: it is not there, or cannot be downloaded.
     """
     folder = Path(data_dir) if data_dir is not None else cache_root() / "downloads"
-    if not _prepared(folder, "cifar10"):
+    if not _prepared(folder, name):
         if not download:
             place = "no data_dir was given" if data_dir is None else f"{folder} has not"
             raise ValueError(
-                f"cifar10 needs the folder cifar10 that tensorflow-datasets prepares, "
+                f"{name} needs the folder {name} that tensorflow-datasets prepares, "
                 f"and {place}: pass the folder around it as data_dir, or download=True."
             )
-        _prepare("cifar10", folder)
-    return _read_only_builder(folder, "cifar10")
+        _prepare(name, folder)
+    return _read_only_builder(folder, name)
 
 
 def imagenet2012_builder(data_dir):
@@ -74,7 +75,13 @@ def imagenet2012_builder(data_dir):
 
 def _prepared(folder, name):
     """The newest version prepared there, or None."""
-    versions = sorted((folder / name).glob("*.*.*/dataset_info.json"))
+    # Behind the name of the default configuration, where a data set has some.
+    found = [
+        path
+        for pattern in ("*.*.*/dataset_info.json", "full/*.*.*/dataset_info.json")
+        for path in (folder / name).glob(pattern)
+    ]
+    versions = sorted(found)
     return versions[-1].parent if versions else None
 
 

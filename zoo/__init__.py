@@ -10,7 +10,7 @@ from zoo._version import __version__
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["analysis", "datasets", "layers", "serving", "training"],
+    submodules=["analysis", "audio", "datasets", "layers", "serving", "training"],
     submod_attrs={
         "_load_model": ["load_model"],
         "_model_card": ["ModelCard", "Normalization", "Result"],
@@ -18,6 +18,24 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "analysis.admissible_sizes": ["admissible_sizes"],
         "analysis.counts": ["count"],
         "analysis.equivariance": ["equivariance_report"],
+        "audio": [
+            "audio_mlp",
+            "crepe",
+            "deep_tempo",
+            "features_mlp",
+            "m3",
+            "m5",
+            "m11",
+            "m18",
+            "m34_res",
+            "mnist1d_cnn",
+            "mnist1d_mlp",
+            "pitch",
+            "sample_cnn",
+            "tcn",
+            "tempo_cnn",
+            "wavelet_net",
+        ],
         "image": [
             "alexnet",
             "lecun1989",

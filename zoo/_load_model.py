@@ -3,9 +3,14 @@ from pathlib import Path
 
 import keras
 
+# These register what saved runs are compiled with.
+import zoo.audio.rating_squared_error
+import zoo.audio.tempo_crossentropy
 import zoo.layers
 import zoo.training.losses
-import zoo.training.momentum_sgd  # both register what saved runs are compiled with
+import zoo.training.metrics.macro_roc_auc
+import zoo.training.metrics.tempo_accuracy
+import zoo.training.momentum_sgd
 
 
 def load_model(path, compile=True):

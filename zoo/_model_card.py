@@ -30,15 +30,26 @@ class Normalization:
     Args:
         mean: a number, or one a channel.
         std: a positive number, or one a channel.
+        level: None, or of sound the root mean square that each clip is brought to,
+            after the above. Silence stays silence.
 
     Raises:
-        ValueError: if they are not finite numbers, or a deviation is not positive.
+        ValueError: if they are not finite numbers, or a deviation or the level is not
+            positive.
     """
 
     mean: float | tuple = 0.0
     std: float | tuple = 1.0
+    level: float | None = None
 
     def __post_init__(self):
+        if self.level is not None and not (
+            isinstance(self.level, int | float) and 0 < self.level < math.inf
+        ):
+            raise ValueError(
+                f"`level` must be None or a positive number. Received: "
+                f"level={self.level!r}"
+            )
         for name, value in (("mean", self.mean), ("std", self.std)):
             values = value if isinstance(value, tuple) else (value,)
             if not values or not all(
@@ -68,6 +79,7 @@ class ModelCard:
         classes: number of classes of the paper's task.
         parameters: trainable parameters at the paper's settings.
         licence: of code and weights.
+        sample_rate: of the sound it takes, in Hz; None for other input.
         group: name of its symmetry group, or None.
         outputs: names of the model's outputs.
         labels: names of the classes, or None where they are not fixed.
@@ -87,6 +99,7 @@ class ModelCard:
     parameters: int
     licence: str = "Apache-2.0"
     input_name: str = "image"
+    sample_rate: int | None = None
     group: str | None = None
     outputs: tuple = ("probabilities",)
     labels: tuple | None = None

@@ -4,7 +4,7 @@ import difflib
 import fnmatch
 import importlib
 
-FAMILIES = ("zoo.image",)
+FAMILIES = ("zoo.image", "zoo.audio")
 
 _builders = {}
 _cards = {}
@@ -91,8 +91,22 @@ def create_model(name, **arguments):
     >>> create_model("p4cnn", classes=2).output_shape
     (None, 2)
     """
+    return builder(name)(**arguments)
+
+
+def builder(name):
+    """The function that builds a model.
+
+    Raises:
+        ValueError: if there is no model of that name.
+
+    Example:
+
+    >>> builder("p4cnn").__name__
+    'p4cnn'
+    """
     _require(name)
-    return _builders[name](**arguments)
+    return _builders[name]
 
 
 def _import_families():

@@ -66,6 +66,27 @@ ImageShape = Annotated[
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave bad files of a folder out.")
 ]
+SampleRate = Annotated[
+    int | None, typer.Option(help="Of sound, in Hz; by default the data set's.")
+]
+Seconds = Annotated[float | None, typer.Option(help="Length of a clip of sound.")]
+Labels = Annotated[
+    str | None, typer.Option(help="folder, or a CSV file: what an audio_folder holds.")
+]
+SplitBy = Annotated[
+    str | None, typer.Option(help="song, speaker or a column: never on two sides.")
+]
+HeldOut = Annotated[
+    list[str] | None,
+    typer.Option(help="Speaker, song, ... that tests. May be repeated."),
+]
+ValidateOn = Annotated[
+    list[str] | None, typer.Option(help="The same for validation; no test then.")
+]
+SoundTask = Annotated[
+    str | None,
+    typer.Option(help="Of an audio_folder: classes, binary, tags, rating or tempo."),
+]
 
 
 def main():
@@ -107,7 +128,7 @@ def card_command(model: ModelName):
         "summary": card.summary,
         "paper": f"{card.paper} ({card.year})",
         "task": card.task,
-        "input": f"{card.input_name} {_shape(card.input_shape)}",
+        "input": _input(card),
         "output": f"{', '.join(card.outputs)}, {card.classes} classes",
         "group": card.group or "none",
         "parameters": f"{card.parameters:,} trainable",
@@ -169,14 +190,15 @@ def count_command(
 def datasets_command():
     """The data sets."""
     zoo = _import_zoo()
-    table = _table("data set", "image", "classes", "examples", "what it is")
+    table = _table("data set", "input", "classes", "examples", "what it is")
     for name in zoo.datasets.list_datasets():
         info = zoo.datasets.info(name)
         splits = ", ".join(f"{split} {n:,}" for split, n in info.splits.items())
+        is_open = name in ("image_folder", "audio_folder")
         table.add_row(
             name,
-            _shape(info.input_shape) if info.splits else "any",
-            str(len(info.classes)) if info.splits else "its folders",
+            "any" if is_open else f"{info.input_name} {_shape(info.input_shape)}",
+            str(len(info.classes)) if info.classes else "its labels",
             splits or "its files",
             info.description,
         )
@@ -216,9 +238,29 @@ def train_command(
     ] = 0,
     image_shape: ImageShape = None,
     skip_bad: SkipBad = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Where to start: model.keras of a run, or a card's name."),
+    ] = None,
+    sample_rate: SampleRate = None,
+    seconds: Seconds = None,
+    labels: Labels = None,
+    split_by: SplitBy = None,
+    held_out: HeldOut = None,
+    validate_on: ValidateOn = None,
+    task: SoundTask = None,
 ):
     """Trains a model, or takes up again what the same command began."""
     zoo = _import_zoo()
+    sound = _given(
+        sample_rate=sample_rate,
+        seconds=seconds,
+        labels=labels,
+        split_by=split_by,
+        held_out=held_out,
+        validate_on=validate_on,
+        task=task,
+    )
     out = out or Path("runs", f"{model}-{data}".replace("/", "-"))
     metrics = zoo.training.train(
         model,
@@ -235,6 +277,8 @@ def train_command(
         validation=validation,
         image_shape=image_shape,
         skip_bad=skip_bad,
+        weights=weights,
+        **sound,
     )
     table = _table(f"{model} on {data}", "", numbers=1)
     for name, value in metrics.items():
@@ -254,12 +298,28 @@ def evaluate_command(
     ] = 1,
     image_shape: ImageShape = None,
     skip_bad: SkipBad = False,
+    sample_rate: SampleRate = None,
+    seconds: Seconds = None,
+    labels: Labels = None,
+    split_by: SplitBy = None,
+    held_out: HeldOut = None,
+    validate_on: ValidateOn = None,
+    task: SoundTask = None,
     out: Annotated[
         Path | None, typer.Option(help="A new .png file for the confusion matrix.")
     ] = None,
 ):
     """Measures a trained model on a data set."""
     zoo = _import_zoo()
+    sound = _given(
+        sample_rate=sample_rate,
+        seconds=seconds,
+        labels=labels,
+        split_by=split_by,
+        held_out=held_out,
+        validate_on=validate_on,
+        task=task,
+    )
     if out is not None:
         _check_picture(out)
     result = zoo.training.evaluate(
@@ -270,14 +330,17 @@ def evaluate_command(
         views=views,
         image_shape=image_shape,
         skip_bad=skip_bad,
+        **sound,
     )
     table = _table(f"{model} on {data}, {split}", "", numbers=1)
     names = {"error": "error, %", "top_5_error": "top-5 error, %"}
-    for name in ("examples", "accuracy", "error", "top_5_error", "loss"):
-        if name in result:
-            table.add_row(names.get(name, name), _number(result[name]))
+    for name, value in result.items():
+        if isinstance(value, int | float):
+            table.add_row(names.get(name, name), _number(value))
     _print(table)
     if out is not None:
+        if "confusion" not in result:
+            raise ValueError(f"--out: {data} has no classes to draw a matrix of.")
         from zoo.training.pictures import draw_confusion_matrix
 
         title = f"{data}, {split}: error {result['error']:.2f} %"
@@ -387,6 +450,11 @@ def demo_command(
             "ahead, errors above 0.05 and below 1e-5, SavedModel within 1e-5.",
             1,
         )
+
+
+def _given(**options):
+    """The options that were said on the command line."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _untrained(zoo, name, size):
@@ -542,6 +610,11 @@ def _print(value):
     width = None if sys.stdout.isatty() else 120
     console = Console(width=width, highlight=False)
     console.print(value, markup=False, soft_wrap=isinstance(value, str))
+
+
+def _input(card):
+    text = f"{card.input_name} {_shape(card.input_shape)}"
+    return text if card.sample_rate is None else f"{text}, {card.sample_rate:,} Hz"
 
 
 def _shape(shape):

@@ -1,18 +1,25 @@
 """The one owner of input normalisation."""
 
 import numpy as np
+from keras import ops
 
 from zoo._model_card import ModelCard
 from zoo._registry import card as find_card
 
+LOWEST_RMS = 1e-4  # of a clip that is raised to the card's level: -80 dB, our choice
+
 
 def preprocess_input(x, name_or_card):
-    """Applies a card's constants to raw input: `(x - mean) / std`.
+    """Applies a card's constants to raw input: `(x - mean) / std`, and the level.
+
+    A card with a level brings each clip of sound to it: `level * x / RMS(x)`, where a
+    clip below -80 dB is raised no further than one of -80 dB.
 
     Training, evaluation and the exported endpoints for raw input all come here.
 
     Args:
-        x: array or tensor of raw values, channels last: images in [0, 1].
+        x: array or tensor of raw values, channels last: images in [0, 1], or sound
+            in [-1, 1], `(batch, samples, channels)`.
         name_or_card: name of a model, or a `ModelCard` (that of a training run holds
             the constants of its training set).
 
@@ -44,4 +51,15 @@ def preprocess_input(x, name_or_card):
             f"Expected finite values. Received {int((~np.isfinite(x)).sum())} that are "
             f"NaN or infinite, in an array of shape {x.shape}."
         )
-    return (x - mean) / std
+    x = (x - mean) / std
+    level = card.normalization.level
+    if level is None:
+        return x
+    if len(x.shape) != 3:
+        raise ValueError(
+            f"The card of {card.name} sets the level of each clip: expected sound "
+            f"(batch, samples, channels). Received: shape={tuple(x.shape)}"
+        )
+    math = np if isinstance(x, np.ndarray) else ops
+    rms = math.sqrt(math.mean(x * x, axis=(1, 2), keepdims=True))
+    return x * (level / math.maximum(rms, LOWEST_RMS))

@@ -49,6 +49,17 @@ def mnist_folder():
     return Path(data)
 
 
+@pytest.fixture(scope="session")
+def fsdd_folder():
+    """A folder that holds the Free Spoken Digit Dataset in its subfolder fsdd."""
+    data = os.environ.get("CONVZOO_TEST_DATA") or REPOSITORY.parent / "shared" / "data"
+    if not (Path(data) / "fsdd" / "0_theo_0.wav").is_file():
+        pytest.skip(
+            "needs spoken digits: set CONVZOO_TEST_DATA to the folder with fsdd/"
+        )
+    return Path(data)
+
+
 class TinyMnist:
     """70 noise images in the file formats of MNIST; `patch` makes them pass for it."""
 
@@ -167,3 +178,33 @@ def reference_turn():
         return np.where(inside, value, 0.0)
 
     return turn
+
+
+class SoundFolder:
+    """Writes small sound files; `write` takes a name, a seed and a length."""
+
+    rate = 8000
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def write(self, name, seed, frames=4000, **options):
+        import soundfile
+
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = np.random.default_rng(seed).integers(-9000, 9000, frames, np.int16)
+        soundfile.write(path, whole, self.rate, **{"format": "WAV"} | options)
+        return whole
+
+    def fill(self, classes=("cat", "dog"), count=10):
+        for number, name in enumerate(classes):
+            for index in range(count):
+                self.write(f"{name}/{index}.wav", 1000 * number + index)
+        return self.folder
+
+
+@pytest.fixture
+def sounds(tmp_path):
+    (tmp_path / "sounds").mkdir()
+    return SoundFolder(tmp_path / "sounds")

@@ -20,11 +20,17 @@ def test_facts_are_complete(name):
     facts = info(name)
     assert isinstance(facts, DatasetInfo)
     assert facts.name == name
-    assert facts.input_name == "image"
-    assert len(facts.input_shape) == 3
-    if name != "image_folder":
+    assert len(facts.input_shape) == {"image": 3, "waveform": 2}[facts.input_name]
+    if name not in ("image_folder", "audio_folder", "grooves_style", "grooves_tempo"):
         assert len(set(facts.classes)) == len(facts.classes) >= 10
-        assert set(facts.splits) == {"train", "test"}
+    # Of what is in a folder, or made there, the folder tells.
+    if facts.splits:
+        assert set(facts.splits) - {"validation"} == {"train", "test"}
+    else:
+        assert facts.name == "image_folder" or facts.sample_rate
+    if facts.sample_rate:
+        seconds = facts.input_shape[0] / facts.sample_rate
+        assert 1 <= seconds <= 12
     assert all((facts.description, facts.source, facts.citation))
 
 
@@ -37,7 +43,9 @@ def test_facts_cannot_be_changed():
 
 @pytest.mark.parametrize("name", ["mnist", "", None, ["digits"]])
 def test_unknown_name_lists_the_choices(name):
-    with pytest.raises(ValueError, match="choose one of cifar10, cifar10\\+, digits"):
+    with pytest.raises(
+        ValueError, match="choose one of audio_folder, cifar10, cifar10\\+, digits"
+    ):
         info(name)
 
 

@@ -105,7 +105,7 @@ def test_first_batches_are_mixed():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "mnist"}, "no data set 'mnist': choose one of cifar10"),
+        ({"name": "mnist"}, "no data set 'mnist': choose one of audio_folder, cifar10"),
         ({"split": "validation"}, "no split 'validation': choose one of train, test"),
         ({"split": "train["}, "no split"),
         ({"split": ""}, "no split"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 
 from zoo.analysis._graph import as_functional, operations_of
-from zoo.layers import GroupConv2D, TableConv2D
+from zoo.layers import GroupConv2D, TableConv2D, WeightNormalizedConv1D
 
 CONVOLUTIONS = (
     keras.layers.Conv1D,
@@ -14,6 +14,7 @@ CONVOLUTIONS = (
     keras.layers.Conv3D,
     GroupConv2D,
     TableConv2D,
+    WeightNormalizedConv1D,
 )
 
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from zoo.analysis._graph import as_functional, check_is_model, run
 from zoo.layers import GroupConv2D, TableConv2D, UntiedBias
+from zoo.layers._scale_layer import ScaleLayer
+from zoo.layers.weight_normalized_conv_1d import WeightNormalizedConv1D
 
 TRANSPOSED = (
     keras.layers.Conv1DTranspose,
@@ -148,8 +150,10 @@ def _multiply_adds(operation, inputs, output):
     """For one input; None where that can't be said."""
     if isinstance(operation, GroupConv2D):
         return _product(*output.shape[1:4], _size(operation.kernel))
-    if isinstance(operation, TableConv2D):
+    if isinstance(operation, (TableConv2D, ScaleLayer)):
         return _product(*output.shape[1:3], _size(operation.kernel))
+    if isinstance(operation, WeightNormalizedConv1D):
+        return _product(output.shape[1], _size(operation.kernel))
     if isinstance(operation, UntiedBias):
         return 0
     if isinstance(operation, TRANSPOSED):

@@ -4,14 +4,17 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
+    submodules=["metrics"],
     submod_attrs={
         "batch_normalization_reestimation": [
             "BatchNormalizationReestimation",
             "reestimate_batch_normalization",
         ],
         "evaluation": ["evaluate"],
+        "momentum_sgd": ["MomentumSGD"],
         "recipes": ["Recipe", "find_recipe", "list_recipes"],
         "rich_progress": ["RichProgress"],
+        "sounds": ["measure_sounds"],
         "train": ["train"],
     },
 )

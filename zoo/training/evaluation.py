@@ -10,9 +10,10 @@ from zoo._load_model import load_model
 from zoo._model_card import ModelCard
 from zoo._registry import card as find_card
 from zoo._registry import list_models
-from zoo.preprocessing import preprocess_input
 from zoo.training.losses import loss_for
+from zoo.training.normalized import normalized
 from zoo.training.resizable_data import find_data, resized
+from zoo.training.sounds import check_sounds_fit, find_sounds, measure_sounds
 from zoo.training.ten_views import larger_shape, predict_ten_views
 from zoo.training.top_k import top_k_correct
 
@@ -28,6 +29,7 @@ def evaluate(
     views=1,
     image_shape=None,
     skip_bad=False,
+    **sound,
 ):
     """Measures a model on a data set.
 
@@ -46,12 +48,16 @@ def evaluate(
         image_shape: to bring the images to; by default the model's input for such a
             data set, and the data set's own for another.
         skip_bad: whether bad files in an `image_folder` are left out.
+        **sound: of a set of sounds, what `zoo.datasets.load` takes (`held_out`, ...);
+            length and sample rate are the model's by default.
 
     Returns:
-        A dictionary: `examples`, `accuracy` in [0, 1], `error` in percent, `loss`
-        (the model's own), `confusion` (counts, array of true class x predicted class),
+        Of images, a dictionary: `examples`, `accuracy` in [0, 1], `error` in percent,
+        `loss` (the model's own), `confusion` (counts, array of true class x predicted
+        class),
         `labels` (names of the classes), and with more than five classes
-        `top_5_accuracy` and `top_5_error`.
+        `top_5_accuracy` and `top_5_error`. Of sounds, what `measure_sounds` returns,
+        and the labels.
 
     Raises:
         ValueError: if model and data set do not fit together, or one is not there.
@@ -62,7 +68,8 @@ def evaluate(
     >>> evaluate(zoo.p4cnn(), "rotated_digits", "test[:100]")["examples"]
     100
     """
-    zoo.datasets.info(data)  # an unknown name is refused before a model is loaded
+    # An unknown name is refused before a model is loaded.
+    is_sound = zoo.datasets.info(data, **sound).input_name == "waveform"
     if isinstance(model_or_run, keras.Model):
         model, card = model_or_run, _card_by_name(model_or_run.name)
     else:
@@ -71,6 +78,10 @@ def evaluate(
         raise ValueError(
             f"{model.name} is subclassed or not built: the shape of its images is not "
             f"known. Expected a functional or sequential model, built."
+        )
+    if is_sound:
+        return _evaluate_on_sounds(
+            model, card, data, split, data_dir, batch_size, sound
         )
     shape = tuple(model.input_shape[1:])
     info, options = find_data(data, data_dir, image_shape, shape, skip_bad)
@@ -91,6 +102,19 @@ def evaluate(
         dataset = resized(dataset, info)
     result = measure(model, normalized(dataset, card), views)
     return {**result, "labels": info.classes}
+
+
+def _evaluate_on_sounds(model, card, data, split, data_dir, batch_size, sound):
+    known = zoo.datasets.info(data, **sound)
+    if card is not None and known.sample_rate is not None:
+        rate = sound.setdefault("sample_rate", card.sample_rate or known.sample_rate)
+        if model.input_shape[1] is not None:
+            sound.setdefault("seconds", model.input_shape[1] / rate)
+    clips = find_sounds(data, data_dir, sound=sound)
+    check_sounds_fit(model, card, clips.info)
+    dataset = normalized(clips.load(split, batch_size, training=False), card)
+    result = measure_sounds(model, dataset, clips.info.task, clips.songs(split))
+    return {**result, "labels": clips.info.classes}
 
 
 def load_with_card(path):
@@ -163,13 +187,6 @@ def measure(model, dataset, views=1):
         result["top_5_accuracy"] = top_5 / examples
         result["top_5_error"] = 100 * (examples - top_5) / examples
     return result
-
-
-def normalized(dataset, card):
-    """A `tf.data` set of (image, label) with the constants of a card applied."""
-    if card is None:
-        return dataset
-    return dataset.map(lambda image, label: (preprocess_input(image, card), label))
 
 
 def check_fits(model, info):

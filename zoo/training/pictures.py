@@ -7,23 +7,27 @@ from matplotlib.ticker import MaxNLocator
 from zoo._files import replace_file
 
 
-def draw_training_curves(history, path, title, final=None):
-    """Draws loss and error against the epoch, as a PNG.
+def draw_training_curves(
+    history, path, title, final=None, figure="accuracy", label="error, %"
+):
+    """Draws the loss and one figure against the epoch, as a PNG.
 
     Args:
-        history: list of dictionaries with `epoch`, `loss`, `accuracy` and perhaps
-            `val_loss`, `val_accuracy`.
+        history: list of dictionaries with `epoch`, `loss`, the figure and perhaps
+            `val_loss` and `val_` with the figure.
         path: of the picture.
         title: of the picture.
-        final: None, or (name, loss, error in percent) of the last evaluation.
+        final: None, or (name, loss, figure as it is shown) of the last evaluation.
+        figure: name of the figure; an accuracy is shown as an error in percent.
+        label: what it is called.
     """
     epochs = [row["epoch"] for row in history]
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    loss_axes, error_axes = figure.subplots(1, 2)
+    canvas = Figure(figsize=(9, 3.6), layout="constrained")
+    loss_axes, error_axes = canvas.subplots(1, 2)
     for prefix, name in (("", "training"), ("val_", "validation")):
         if f"{prefix}loss" in history[0]:
             losses = [row[f"{prefix}loss"] for row in history]
-            errors = [100 * (1 - row[f"{prefix}accuracy"]) for row in history]
+            errors = [shown(figure, row[f"{prefix}{figure}"]) for row in history]
             marker = "o" if len(history) == 1 else None
             loss_axes.plot(epochs, losses, marker=marker, label=name)
             error_axes.plot(epochs, errors, marker=marker, label=name)
@@ -31,16 +35,22 @@ def draw_training_curves(history, path, title, final=None):
         name, loss, error = final
         style = {"color": "black", "marker": "D", "linestyle": "none", "zorder": 3}
         loss_axes.plot(epochs[-1], loss, label=f"{name}, {loss:.3f}", **style)
-        error_axes.plot(epochs[-1], error, label=f"{name}, {error:.2f} %", **style)
-    for axes, label in ((loss_axes, "cross-entropy"), (error_axes, "error, %")):
-        axes.set(xlabel="epoch", ylabel=label)
+        unit = " %" if label.endswith("%") else ""
+        error_axes.plot(epochs[-1], error, label=f"{name}, {error:.2f}{unit}", **style)
+    for axes, what in ((loss_axes, "loss"), (error_axes, label)):
+        axes.set(xlabel="epoch", ylabel=what)
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.suptitle(title)
+    canvas.suptitle(title)
     with replace_file(path) as beside:
-        figure.savefig(beside, dpi=120)
+        canvas.savefig(beside, dpi=120)
+
+
+def shown(figure, value):
+    """A figure as pictures show it: a share of right ones as an error in percent."""
+    return 100 * (1 - value) if "accuracy" in figure else value
 
 
 def draw_confusion_matrix(confusion, labels, path, title):

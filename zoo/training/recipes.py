@@ -23,6 +23,10 @@ class Recipe:
         optimizer: `"adam"` or `"sgd"`.
         momentum: share of its last step that SGD repeats.
         drops: for `"steps"`, shares of the run: 0.5 is after half of the epochs.
+        augmentation: of sounds, None, `"speech"` or `"music"`: see
+            `zoo/training/augmentation.py`.
+        level: of sounds, the root mean square that each clip is brought to; None
+            leaves them as they are.
         arguments: of the model's builder, where they are not its defaults.
 
     Raises:
@@ -42,6 +46,8 @@ class Recipe:
     optimizer: str = "adam"
     momentum: float = 0.9
     drops: tuple[float, ...] = ()
+    augmentation: str | None = None
+    level: float | None = None
     arguments: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -85,8 +91,8 @@ class Recipe:
     def settings(self):
         """The values that decide the result, as a dictionary.
 
-        Those that the optimizer or schedule does not use are left out: run folders of
-        Adam stay those of the same command.
+        Those that are not used are left out: older run folders stay those of the same
+        command.
 
         Example:
 
@@ -98,6 +104,9 @@ class Recipe:
             del values["optimizer"], values["momentum"]
         if self.schedule != "steps":
             del values["drops"]
+        for name in ("augmentation", "level"):
+            if getattr(self, name) is None:
+                del values[name]
         if not self.arguments:
             del values["arguments"]
         return values
@@ -124,6 +133,27 @@ _RECIPES = {
         momentum=0.9,
         drops=(25 / 90, 51 / 90, 79 / 90),
     ),
+    # Our own, for sounds: see benchmarks/results/spoken_digits.md and tempo.md.
+    "sound": Recipe(epochs=40, batch_size=64, learning_rate=1e-3, level=0.1),
+    "speech": Recipe(
+        epochs=60,
+        batch_size=64,
+        learning_rate=2e-3,
+        weight_decay=1e-4,
+        augmentation="speech",
+        level=0.1,
+    ),
+    "tempo": Recipe(
+        epochs=40,
+        batch_size=32,
+        learning_rate=1e-3,
+        weight_decay=1e-4,
+        augmentation="music",
+    ),
+    # The notebook of Greydanus and Kobak (arXiv:2011.14439): 6,000 steps of Adam.
+    "mnist1d": Recipe(
+        epochs=150, batch_size=100, learning_rate=1e-2, schedule="constant"
+    ),
 }
 _RECIPES_OF_MODELS = {
     ("paper", "z2cnn"): dataclasses.replace(_RECIPES["paper"], epochs=300),
@@ -140,6 +170,19 @@ _RECIPES_OF_MODELS = {
     ),
 }
 _DEFAULTS = {"lecun1989": "paper"}
+_DEFAULTS_OF_DATA = {
+    "mnist1d": "mnist1d",
+    "mnist1d_shuffled": "mnist1d",
+    "spoken_digits": "speech",
+    "spoken_digit": "speech",
+    "speech_commands": "speech",
+    "synthetic_speech": "speech",
+    "grooves_tempo": "tempo",
+    "audio_folder": "sound",
+    "gtzan": "sound",
+    "grooves_style": "sound",
+    "nsynth": "sound",
+}
 
 
 def list_recipes():
@@ -148,20 +191,22 @@ def list_recipes():
     Example:
 
     >>> list_recipes()
-    ['cosine', 'krizhevsky2012', 'paper']
+    ['cosine', 'krizhevsky2012', 'mnist1d', 'paper', 'sound', 'speech', 'tempo']
     """
     return sorted(_RECIPES)
 
 
-def default_recipe(model_name):
+def default_recipe(model_name, data=None):
     """Name of the recipe that a model is trained by if nobody says otherwise.
+
+    A data set of sounds decides it, among images the model.
 
     Example:
 
     >>> default_recipe("p4cnn"), default_recipe("lecun1989")
     ('cosine', 'paper')
     """
-    return _DEFAULTS.get(model_name, "cosine")
+    return _DEFAULTS_OF_DATA.get(data) or _DEFAULTS.get(model_name, "cosine")
 
 
 def find_recipe(name, model_name=None, **changes):

@@ -1,6 +1,7 @@
 import dataclasses
 import math
 import numbers
+from pathlib import Path
 
 import keras
 
@@ -10,17 +11,17 @@ from zoo._model_card import Normalization, Result
 from zoo._registry import card as find_card
 from zoo._registry import create_model
 from zoo.analysis.equivariance import equivariance_report
-from zoo.training.backup import Backup
-from zoo.training.batch_normalization_reestimation import BatchNormalizationReestimation
+from zoo.datasets._cache import file_hash
 from zoo.training.data_check import check_images
-from zoo.training.evaluation import measure, normalized
+from zoo.training.evaluation import measure
+from zoo.training.fit import fit
 from zoo.training.losses import loss_for
-from zoo.training.optimizers import make_optimizer
+from zoo.training.normalized import normalized
 from zoo.training.pictures import draw_confusion_matrix, draw_training_curves
 from zoo.training.recipes import default_recipe, find_recipe
 from zoo.training.resizable_data import find_data, resized
-from zoo.training.rich_progress import RichProgress
 from zoo.training.run_folder import RunFolder
+from zoo.training.sounds import find_sounds, train_on_sounds
 
 CHECKED_IMAGES = 100_000
 MEASURED_AT_A_TIME = 128
@@ -41,6 +42,8 @@ def train(
     validation=0,
     image_shape=None,
     skip_bad=False,
+    weights=None,
+    **sound,
 ):
     """Trains a registered model on a data set, and leaves a run folder.
 
@@ -59,20 +62,26 @@ def train(
         seed: of the weights, the order of the images and dropout.
         data_dir: folder with the source files, for a data set that needs them.
         download: bool. Whether the data may be fetched from the network.
-        validation: the last so many training images are held out and evaluated each
-            epoch and at the end, and the test set is not touched: choose recipes by
-            it. With 0 the net trains on all images and meets the test set once, at
-            the end.
+        validation: of images and signals: the last so many of the training set are
+            held out and evaluated each epoch and at the end, and the test set is not
+            touched: choose recipes by it. With 0 the net trains on all of them and
+            meets the test set once, at the end.
         image_shape: (height, width, channels) to bring the images to. By default that
             of the card for a data set that can have any (`image_folder`,
             `imagenet2012`), and its own for another.
         skip_bad: whether bad files in an `image_folder` are left out.
+        weights: None, or where to start from: a name on the card, or the `model.keras`
+            of another run of the same net.
+        **sound: of a set of sounds, what `zoo.datasets.load` takes: `sample_rate`,
+            `seconds`, `labels`, `split_by`, `held_out` (who tests), `task`, ...;
+            with `validate_on` those are measured, and the test split is not touched.
 
     Returns:
-        A dictionary of figures: `test_error` in percent, `test_accuracy`, `test_loss`
-        (or `validation_error`, ...), with more than five classes `test_top_5_error`,
-        `train_accuracy`, `epochs`, `seconds` of training,
-        `parameters`, `equivariance_error`, `seed`.
+        Of images, a dictionary of figures: `test_error` in percent, `test_accuracy`,
+        `test_loss` (or `validation_error`, ...), with more than five classes
+        `test_top_5_error`, `train_accuracy`, `epochs`, `seconds` of training,
+        `parameters`, `equivariance_error`, `seed`. Of sounds, those of the task: see
+        `zoo.training.measure_sounds`.
 
     Raises:
         ValueError: for an unknown name, a value out of range, images too small for the
@@ -86,8 +95,13 @@ def train(
     ```
     """
     card = find_card(model_name)
-    info, options = find_data(data, data_dir, image_shape, card.input_shape, skip_bad)
-    recipe_name = recipe or default_recipe(model_name)
+    is_sound = zoo.datasets.info(data, **sound).input_name == "waveform"
+    if is_sound and image_shape is not None:
+        raise ValueError(
+            f"{data} holds sound, which has no image_shape. Say seconds (--seconds) "
+            f"and sample_rate (--sample-rate) instead. Received: {image_shape!r}"
+        )
+    recipe_name = recipe or default_recipe(model_name, data)
     recipe = find_recipe(
         recipe_name,
         model_name,
@@ -97,6 +111,22 @@ def train(
         weight_decay=weight_decay,
     )
     _check_seed(seed)
+    if is_sound:
+        return _train_on_sounds(
+            model_name,
+            card,
+            data,
+            out,
+            recipe_name,
+            recipe,
+            seed,
+            data_dir,
+            download,
+            validation,
+            weights,
+            sound,
+        )
+    info, options = find_data(data, data_dir, image_shape, card.input_shape, skip_bad)
     _check_validation(validation, info)
     command = {
         "model": model_name,
@@ -110,12 +140,14 @@ def train(
     if options:
         # What a folder holds, not where it stands.
         command |= {**options, "source": info.source}
+    if weights is not None:
+        command["weights"] = _content(weights)
     run = RunFolder(out, command)
     if run.metrics is not None:
         return run.metrics
 
     keras.utils.set_random_seed(seed)
-    model = _build(model_name, info, recipe.arguments)
+    model = _build(model_name, info, {"weights": weights, **recipe.arguments})
     held_out = f"train[-{validation}:]" if validation else "test"
     train_split = f"train[:-{validation}]" if validation else "train"
     train_data, held_out_data = (
@@ -146,8 +178,14 @@ def train(
     held_out_data = normalized(held_out_data, card)
 
     run.begin()
-    history = _fit(
-        model, recipe, train_data, held_out_data if validation else None, run
+    history = fit(
+        model,
+        recipe,
+        train_data,
+        held_out_data if validation else None,
+        run,
+        loss_for(model),
+        ["accuracy"],
     )
     # One image at a time, as some recipes train, would take long.
     larger = max(recipe.batch_size, MEASURED_AT_A_TIME)
@@ -186,6 +224,53 @@ def train(
     return metrics
 
 
+def _train_on_sounds(
+    model_name,
+    card,
+    data,
+    out,
+    recipe_name,
+    recipe,
+    seed,
+    data_dir,
+    download,
+    validation,
+    weights,
+    sound,
+):
+    clips = find_sounds(data, data_dir, download, validation, sound)
+    info = clips.info
+    _check_validation(validation, info)
+    command = {
+        "model": model_name,
+        "data": data,
+        "task": info.task,
+        "recipe": recipe.settings(),
+        "seed": seed,
+        "validation": validation,
+        # What the files hold, not where they stand.
+        "source": info.source,
+        "clip": [*info.input_shape, info.sample_rate],
+        "groups": {split: list(names) for split, names in info.groups.items()},
+    }
+    if weights is not None:
+        command["weights"] = _content(weights)
+    run = RunFolder(out, command)
+    if run.metrics is not None:
+        return run.metrics
+    line = _command_line(model_name, data, recipe_name, recipe, seed, validation, sound)
+    held_out = "validation" if "validation" in info.splits or validation else "test"
+    return train_on_sounds(
+        model_name, card, clips, recipe, run, seed, line, held_out, weights
+    )
+
+
+def _content(weights):
+    """What a weights file holds, as a hash; the name of weights that have one."""
+    path = Path(weights)
+    return file_hash(path) if path.is_file() else str(weights)
+
+
 def _measured_group(card):
     """The model's group (None: the report's own choice), but on oblong images only
     the part of it that keeps their shape.
@@ -216,35 +301,6 @@ def _build(model_name, info, arguments):
             f"{info.input_shape}: {error} To resize the images, give image_shape "
             f"(--image-shape)."
         ) from error
-
-
-def _fit(model, recipe, train_data, validation_data, run):
-    steps = len(train_data)
-    model.compile(
-        optimizer=make_optimizer(recipe, steps),
-        loss=loss_for(model),
-        metrics=["accuracy"],
-        # Between steps of few images Python takes longer than the step.
-        steps_per_execution=max(1, min(steps, 64 // recipe.batch_size)),
-    )
-    backup = Backup(run.path, steps)
-    done = backup.restore(model)
-    with RichProgress() as progress:
-        model.fit(
-            train_data,
-            validation_data=validation_data,
-            initial_epoch=done,
-            epochs=recipe.epochs,
-            verbose=0,
-            shuffle=False,  # the data set does that itself
-            callbacks=[
-                progress,
-                keras.callbacks.TensorBoard(run.path / "logs", write_graph=False),
-                backup,
-                BatchNormalizationReestimation(train_data),
-            ],
-        )
-    return backup.rows
 
 
 def _write_results(run, model, card, history, result, name):
@@ -278,15 +334,18 @@ def _command_line(model_name, data, recipe_name, recipe, seed, validation, optio
         line += f" --validation {validation}"
     if "skip_bad" in options:
         line += " --data-dir FOLDER"
-    if options.get("image_shape"):
-        line += f" --image-shape {_words(options['image_shape'])}"
-    if options.get("skip_bad"):
-        line += " --skip-bad"
+    for name, value in options.items():
+        flag = f" --{name.replace('_', '-')}"
+        if value is True:
+            line += flag
+        elif value not in (None, False):
+            line += f"{flag} {_words(value)}"
     return line
 
 
-def _words(numbers):
-    return " ".join(map(str, numbers))
+def _words(value):
+    values = value if isinstance(value, list | tuple) else (value,)
+    return " ".join(map(str, values))
 
 
 def _check_seed(seed):

@@ -1,0 +1,75 @@
+"""What chance does to the sounds a net is trained on, by the kind of sound."""
+
+import tensorflow as tf
+
+import zoo.layers
+
+AUGMENTATIONS = ("speech", "music")
+
+
+def augmentation_layers(name):
+    """The layers of one kind of augmentation, in the order they are applied.
+
+    Args:
+        name: `"speech"`: another voice (speed), room and microphone (spectrum, noise),
+            place in the clip. `"music"`: another tempo (the label follows), level and
+            recording; nothing that moves a beat.
+
+    Returns:
+        A list of layers.
+
+    Example:
+
+    >>> [type(layer).__name__ for layer in augmentation_layers("music")][0]
+    'RandomSpeed'
+    """
+    layers = zoo.layers
+    # Chance comes with each call: the layers' own seeds only tell them apart.
+    if name == "speech":
+        return [
+            layers.RandomSpeed(rates=(0.8, 1.25), seed=0),
+            layers.RandomTimeShift(max_shift=0.2, seed=0),
+            layers.RandomPolarity(seed=0),
+            layers.RandomGain(gain=(-6.0, 6.0), seed=0),
+            layers.AddNoise(snr=(5.0, 40.0), seed=0),
+        ]
+    if name == "music":
+        return [
+            layers.RandomSpeed(rates=(0.8, 1.25), seed=0),
+            layers.RandomPolarity(seed=0),
+            layers.RandomGain(gain=(-6.0, 6.0), seed=0),
+            layers.AddNoise(snr=(10.0, 40.0), seed=0),
+        ]
+    raise ValueError(
+        f"Unknown augmentation {name!r}. Expected one of {', '.join(AUGMENTATIONS)}."
+    )
+
+
+def augmented(dataset, name, task, seed):
+    """A data set whose clips are changed at random, differently every epoch.
+
+    Args:
+        dataset: batches of (waveform, target).
+        name: one of `AUGMENTATIONS`.
+        task: what the target is; a tempo changes with the speed.
+        seed: integer that decides all of it.
+
+    Returns:
+        A `tf.data.Dataset` of the same kind.
+    """
+    layers = augmentation_layers(name)
+    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
+
+    def change(example, seed):
+        waveform, target = example
+        signals = {"waveform": waveform}
+        if task == "tempo":
+            signals["tempo"] = target
+        for layer in layers:
+            signals = layer(signals, training=True, seed=tf.cast(seed, tf.int32))
+        return signals["waveform"], signals.get("tempo", target)
+
+    changed = tf.data.Dataset.zip(dataset, seeds).map(
+        change, num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return changed.prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,327 @@
+"""Training and measuring nets on sound."""
+
+import dataclasses
+import inspect
+import math
+
+import keras
+import numpy as np
+
+import zoo.datasets
+from zoo._files import replace_file
+from zoo._model_card import Normalization, Result
+from zoo._registry import create_model
+from zoo.audio.tasks import decode, find_task, loss_for_task, metrics_for_task
+from zoo.training.augmentation import augmented
+from zoo.training.fit import fit
+from zoo.training.metrics.song_accuracy import SongAccuracy, song_scores
+from zoo.training.metrics.tempo_accuracy import TempoAccuracy
+from zoo.training.normalized import normalized
+from zoo.training.pictures import (
+    draw_confusion_matrix,
+    draw_training_curves,
+    shown,
+)
+
+MEASURED_AT_A_TIME = 128
+# The figure of a task that is shown and compared: its name in `measure`, whether it is
+# a share to be turned into an error, and what it is called in a picture.
+FIGURES = {
+    "classes": ("accuracy", "error, %"),
+    "binary": ("accuracy", "error, %"),
+    "tags": ("roc_auc", "area under the ROC curve"),
+    "rating": ("mean_absolute_error", "mean absolute error, points"),
+    "tempo": ("tempo_accuracy_1", "off by more than 4 %, %"),
+}
+
+
+class Signals:
+    """A data set of short signals, each of which is its own song.
+
+    It answers as `zoo.datasets.SoundClips` does.
+    """
+
+    def __init__(self, info, validation):
+        self.info = info
+        self.splits = {"train": "train", "test": "test"}
+        if validation:
+            self.splits["train"] = f"train[:-{validation}]"
+            self.splits["validation"] = f"train[-{validation}:]"
+
+    def load(self, split, batch_size=64, seed=0, training=None):
+        if training is None:
+            training = split == "train"
+        name = self.splits[split]
+        return zoo.datasets.load(
+            self.info.name, name, batch_size, seed, training=training
+        )
+
+    def songs(self, split):
+        return None
+
+
+def find_sounds(data, data_dir=None, download=False, validation=0, sound=None):
+    """A data set of sounds by its name.
+
+    Args:
+        data: name of the data set.
+        data_dir: folder with its files, for one that needs them.
+        download: whether it may be fetched from the network.
+        validation: of one that is no set of files: the last so many training signals
+            make the split `"validation"`.
+        sound: dictionary of options as `zoo.datasets.load` takes them.
+
+    Returns:
+        A `zoo.datasets.SoundClips`, or what answers as one.
+    """
+    sound = sound or {}
+    info = zoo.datasets.info(data, **sound)
+    if info.sample_rate is None:
+        return Signals(info, validation)
+    if validation:
+        raise ValueError(
+            f"{data} is split by {sound.get('split_by', 'song or speaker')}: say whom "
+            f"to validate on as validate_on (--validate-on). Received: "
+            f"validation={validation!r}"
+        )
+    return zoo.datasets.sounds(data, data_dir, download, **sound)
+
+
+def check_sounds_fit(model, card, info):
+    """Refuses a model that does not take a data set's clips, or answers another task.
+
+    Raises:
+        ValueError: naming both sides.
+    """
+    shape = tuple(model.input_shape[1:])
+    pairs = zip(shape, info.input_shape, strict=False)
+    if len(shape) != len(info.input_shape) or not all(
+        own in (None, given) for own, given in pairs
+    ):
+        raise ValueError(
+            f"{model.name} takes clips of shape {shape}, {info.name} has "
+            f"{info.input_shape}. Choose another length (seconds, --seconds)."
+        )
+    task = find_task(info.task)
+    units = task.units or len(info.classes)
+    if tuple(model.output_names) != (task.output,) or model.output_shape[-1] != units:
+        raise ValueError(
+            f"{model.name} returns {', '.join(model.output_names)} "
+            f"{tuple(model.output_shape[1:])}; {info.name} asks for {task.output} "
+            f"({units},). Choose another data set, or train a model for it."
+        )
+    if card is not None and card.labels and tuple(card.labels) != tuple(info.classes):
+        raise ValueError(
+            f"The model tells apart {', '.join(card.labels)}; {info.name} has "
+            f"{', '.join(info.classes)}."
+        )
+
+
+def train_on_sounds(
+    model_name, card, clips, recipe, run, seed, command_line, held_out, weights=None
+):
+    """The part of `zoo.training.train` that differs between sounds and images.
+
+    Args:
+        model_name: name of the model.
+        card: its `ModelCard`.
+        clips: a `SoundClips` or `Signals`.
+        recipe: a `Recipe`.
+        run: a `RunFolder`.
+        seed: of weights, order and augmentation.
+        command_line: what the card says the results come from.
+        held_out: name of the split to measure on, `"test"` or `"validation"`.
+        weights: None, or where to start from, as builders take it.
+
+    Returns:
+        The figures of the run.
+    """
+    info = clips.info
+    keras.utils.set_random_seed(seed)
+    model = _build(model_name, info, recipe.arguments, weights)
+    train_data = clips.load("train", recipe.batch_size, seed)
+    check_sounds(train_data, info)
+    card = dataclasses.replace(
+        card,
+        input_shape=info.input_shape,
+        sample_rate=info.sample_rate,
+        classes=model.output_shape[-1],
+        labels=info.classes or None,
+        outputs=tuple(model.output_names),
+        parameters=sum(math.prod(w.shape) for w in model.trainable_weights),
+        normalization=Normalization(level=recipe.level),
+    )
+    plain = train_data
+    if recipe.augmentation:
+        train_data = augmented(train_data, recipe.augmentation, info.task, seed)
+    train_data = normalized(train_data, card)
+    held_out_data = normalized(clips.load(held_out, recipe.batch_size), card)
+
+    run.begin()
+    history = fit(
+        model,
+        recipe,
+        train_data,
+        held_out_data if held_out == "validation" else None,
+        run,
+        loss_for_task(info.task),
+        metrics_for_task(info.task, len(info.classes)),
+    )
+    result = measure_sounds(model, held_out_data, info.task, clips.songs(held_out))
+    trained = measure_sounds(model, normalized(plain, card), info.task)
+    figure, label = FIGURES[info.task]
+    metrics = {
+        **{f"{held_out}_{name}": result[name] for name in numbers_of(result)},
+        f"train_{figure}": trained[figure],
+        "epochs": recipe.epochs,
+        "seconds": sum(row["seconds"] for row in history),
+        "parameters": card.parameters,
+        "seed": seed,
+    }
+    value = result[figure]
+    measured = Result(f"{info.name}, {held_out}", figure, value, command_line)
+    card = dataclasses.replace(card, results=(*card.results, measured))
+    _write(run, model, card, history, result, held_out)
+    run.finish(metrics)
+    return metrics
+
+
+def measure_sounds(model, dataset, task, songs=None):
+    """Measures a model on clips, and on the songs they are part of.
+
+    Args:
+        model: a sound net built for the task, not on logits.
+        dataset: batches of (waveform, target), normalised, not shuffled if there are
+            songs.
+        task: the model's.
+        songs: None, or the song of each clip. The outputs for a song are the mean of
+            those for its clips.
+
+    Returns:
+        A dictionary: `examples`, `loss` of the task; and of "classes" and "binary"
+        `accuracy`, `error` in percent and `confusion` (true x predicted), of "tags"
+        `roc_auc`, of "rating" `mean_absolute_error` in points, of "tempo"
+        `tempo_accuracy_0`, `_1` and `_2`. If any song has two clips, also
+        `song_accuracy` of classes.
+    """
+    outputs, targets = [], []
+    for waveform, target in dataset.unbatch().batch(MEASURED_AT_A_TIME):
+        outputs.append(model.predict_on_batch(waveform))
+        targets.append(np.asarray(target))
+    outputs, targets = np.concatenate(outputs), np.concatenate(targets)
+    result = {
+        "examples": len(targets),
+        "loss": float(loss_for_task(task)(targets, outputs)),
+    }
+    if task == "tempo" and songs is not None:
+        # The tempo of a song is that of all of it: its clips are windows.
+        outputs, targets = _of_songs(outputs, targets, songs)
+    if task in ("classes", "binary"):
+        told = decode(task, outputs).astype("int64")
+        classes = max(outputs.shape[-1], 2)
+        confusion = np.zeros((classes, classes), "int64")
+        np.add.at(confusion, (targets.astype("int64"), told), 1)
+        result["accuracy"] = float(np.trace(confusion) / confusion.sum())
+        result["error"] = 100 * (1 - result["accuracy"])
+        result["confusion"] = confusion
+        if songs is not None and len(set(songs)) < len(songs):
+            metric = SongAccuracy()
+            metric.update_state(targets.astype("int64"), outputs, songs=songs)
+            result["song_accuracy"] = float(metric.result())
+    elif task == "tempo":
+        for kind in (0, 1, 2):
+            metric = TempoAccuracy(kind)
+            metric.update_state(targets, outputs)
+            result[metric.name] = float(metric.result())
+    else:
+        for metric in metrics_for_task(task, outputs.shape[-1]):
+            metric.update_state(targets, outputs)
+            result[metric.name] = float(metric.result())
+    return result
+
+
+def numbers_of(result):
+    """Names of the entries of a measurement that are single numbers."""
+    return [name for name, value in result.items() if np.ndim(value) == 0]
+
+
+def check_sounds(dataset, info):
+    """Looks at every clip once, before hours are spent on them.
+
+    Raises:
+        ValueError: for values that are not finite, or clips that are all of one value.
+    """
+    count, varies = 0, False
+    for waveform, _ in dataset:
+        waveform = np.asarray(waveform)
+        finite = np.isfinite(waveform).all(axis=(1, 2))
+        if not finite.all():
+            raise ValueError(
+                f"{info.name}: clip {count + int(np.argmin(finite))} (counted as they "
+                f"come) has a value that is NaN or infinite. Mend or drop it."
+            )
+        count += len(waveform)
+        varies = varies or bool((waveform != waveform.flat[0]).any())
+    if not varies:
+        raise ValueError(
+            f"{info.name}: expected clips that differ. Received {count} with nothing "
+            f"but one value."
+        )
+
+
+def _build(model_name, info, arguments, weights):
+    arguments = {
+        "input_shape": info.input_shape,
+        "weights": weights,
+        "task": info.task,
+        **arguments,
+    }
+    if info.classes:
+        arguments["classes"] = len(info.classes)
+    if info.task == "classes" and "task" not in _parameters(model_name):
+        del arguments["task"]  # a plain classifier, such as mlp
+    try:
+        return create_model(model_name, **arguments)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{model_name} can't be built for the clips of {info.name}, shape "
+            f"{info.input_shape}, task {info.task!r}: {error} Other clips: give "
+            f"seconds and sample_rate (--seconds, --sample-rate)."
+        ) from error
+
+
+def _parameters(model_name):
+    from zoo._registry import builder
+
+    return inspect.signature(builder(model_name)).parameters
+
+
+def _of_songs(outputs, targets, songs):
+    names, scores = song_scores(outputs, songs)
+    first = {song: place for place, song in reversed(list(enumerate(songs)))}
+    return scores, targets[[first[name] for name in names]]
+
+
+def _write(run, model, card, history, result, held_out):
+    with replace_file(run.path / "model.keras") as path:
+        model.save(path)
+    with replace_file(run.path / "card.json") as path:
+        path.write_text(card.to_json() + "\n")
+    task = run.command["task"]
+    figure, label = FIGURES[task]
+    title = f"{card.name} on {run.command['data']}"
+    draw_training_curves(
+        history,
+        run.path / "training_curves.png",
+        title,
+        final=(held_out, result["loss"], shown(figure, result[figure])),
+        figure=figure,
+        label=label,
+    )
+    if "confusion" in result:
+        draw_confusion_matrix(
+            result["confusion"],
+            card.labels or ("no", "yes"),
+            run.path / "confusion_matrix.png",
+            f"{title}, {held_out} error {result['error']:.2f} %",
+        )
