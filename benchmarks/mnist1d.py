@@ -21,7 +21,6 @@ from sklearn.linear_model import LogisticRegression
 
 import zoo
 
-SEEDS = range(5)
 NETS = (("convolution", "mnist1d_cnn"), ("MLP", "mnist1d_mlp"))
 
 
@@ -45,7 +44,7 @@ def net_accuracies(name, data, seeds):
     return accuracies
 
 
-def main(seeds=len(SEEDS)):
+def main(seeds=5):
     print(f"keras {keras.__version__}, recipe mnist1d: ", end="")
     print(zoo.training.find_recipe("mnist1d").settings())
     for data in ("mnist1d", "mnist1d_shuffled"):

@@ -475,7 +475,7 @@ _ENTRIES = (
             "chosen by a hash: grooves of a family are variants of each other."
         ),
         input_name="waveform",
-        input_shape=(131198, 1),
+        input_shape=(130560, 1),
         sample_rate=11025,
         classes=(),
         splits={},
@@ -490,7 +490,7 @@ _ENTRIES = (
             "minute."
         ),
         input_name="waveform",
-        input_shape=(131198, 1),
+        input_shape=(130560, 1),
         sample_rate=11025,
         task="tempo",
         classes=(),

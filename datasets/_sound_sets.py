@@ -21,13 +21,13 @@ DEFAULTS = {
     },
     "grooves_style": {
         "sample_rate": 11025,
-        "seconds": 11.9,
+        "seconds": 130560 / 11025,  # 255 hops of 512: what tempo_cnn takes
         "labels": "labels.csv",
         "split_by": "family",
     },
     "grooves_tempo": {
         "sample_rate": 11025,
-        "seconds": 11.9,
+        "seconds": 130560 / 11025,  # 255 hops of 512: what tempo_cnn takes
         "labels": "labels.csv",
         "split_by": "family",
         "task": "tempo",

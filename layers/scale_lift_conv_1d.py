@@ -1,4 +1,5 @@
 import keras
+from keras import ops
 
 from zoo.layers._scale_layer import ScaleLayer
 
@@ -33,7 +34,8 @@ class ScaleLiftConv1D(ScaleLayer):
         kernel_initializer, bias_initializer: Keras initialisers.
         kernel_regularizer, bias_regularizer: Keras regularisers; `ZeroMean` makes
             wavelets of the kernels.
-        **kwargs: `name`, `dtype`, `trainable` of every Keras layer.
+        **kwargs: `name`, `dtype`, `trainable` of every Keras layer. In half precision
+            the layer computes in float32 inside.
 
     Input shape:
         `(batch, time, channels)`; time may be None.
@@ -86,8 +88,13 @@ class ScaleLiftConv1D(ScaleLayer):
         self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: input_shape[-1]})
 
     def call(self, inputs):
-        scales = [2**index for index in range(self.scales)]
-        return self.finish([self.convolve(inputs, self.kernel, s) for s in scales])
+        dtype = self.compute_dtype
+        dtype = dtype if dtype in ("float32", "float64") else "float32"
+        # TensorFlow takes minutes for a dilated convolution of one channel in half
+        # precision (CPU).
+        x, kernel = ops.cast(inputs, dtype), ops.cast(self.kernel, dtype)
+        outputs = [self.convolve(x, kernel, 2**index) for index in range(self.scales)]
+        return self.finish([ops.cast(y, self.compute_dtype) for y in outputs])
 
     def compute_output_shape(self, input_shape):
         batch, time, _ = input_shape

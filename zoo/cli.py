@@ -332,12 +332,7 @@ def evaluate_command(
         skip_bad=skip_bad,
         **sound,
     )
-    table = _table(f"{model} on {data}, {split}", "", numbers=1)
-    names = {"error": "error, %", "top_5_error": "top-5 error, %"}
-    for name, value in result.items():
-        if isinstance(value, int | float):
-            table.add_row(names.get(name, name), _number(value))
-    _print(table)
+    _print_figures(f"{model} on {data}, {split}", result)
     if out is not None:
         if "confusion" not in result:
             raise ValueError(f"--out: {data} has no classes to draw a matrix of.")
@@ -346,6 +341,54 @@ def evaluate_command(
         title = f"{data}, {split}: error {result['error']:.2f} %"
         draw_confusion_matrix(result["confusion"], result["labels"], out, title)
         _print(f"confusion matrix: {out}")
+
+
+@app.command("baseline")
+def baseline_command(
+    data: Data,
+    features: Annotated[
+        str, typer.Option(help="log_mel, statistics, mfcc, chroma, spectral, tempo.")
+    ] = "log_mel",
+    classifier: Annotated[str, typer.Option(help="logistic or forest.")] = "logistic",
+    data_dir: DataDir = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Let the data be fetched.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the forest.")] = 0,
+    sample_rate: SampleRate = None,
+    seconds: Seconds = None,
+    labels: Labels = None,
+    split_by: SplitBy = None,
+    held_out: HeldOut = None,
+    validate_on: ValidateOn = None,
+    task: SoundTask = None,
+):
+    """Measures hand-made features of sound and a classical method: the mark to pass."""
+    _import_zoo()
+    from zoo.audio.baselines import sound_baseline
+
+    sound = _given(
+        sample_rate=sample_rate,
+        seconds=seconds,
+        labels=labels,
+        split_by=split_by,
+        held_out=held_out,
+        validate_on=validate_on,
+        task=task,
+    )
+    split = "validation" if validate_on else "test"
+    result = sound_baseline(
+        data,
+        features,
+        classifier,
+        split,
+        data_dir,
+        download,
+        n_jobs=1,
+        seed=seed,
+        **sound,
+    )
+    _print_figures(f"{features} and {classifier} on {data}, {split}", result)
 
 
 @app.command("check")
@@ -450,6 +493,15 @@ def demo_command(
             "ahead, errors above 0.05 and below 1e-5, SavedModel within 1e-5.",
             1,
         )
+
+
+def _print_figures(title, result):
+    table = _table(title, "", numbers=1)
+    names = {"error": "error, %", "top_5_error": "top-5 error, %"}
+    for name, value in result.items():
+        if isinstance(value, int | float):
+            table.add_row(names.get(name, name), _number(value))
+    _print(table)
 
 
 def _given(**options):

@@ -6,9 +6,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "admissible_sizes": ["admissible_sizes"],
+        "class_balance_picture": ["class_balance_picture"],
         "comparison": ["compare"],
         "counts": ["count"],
         "equivariance": ["equivariance_report"],
+        "filters_picture": ["filters_picture"],
+        "spectrogram_picture": ["spectrogram_picture"],
         "turning_picture": ["turning_picture"],
+        "waveform_picture": ["waveform_picture"],
     },
 )
