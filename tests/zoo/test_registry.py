@@ -11,7 +11,10 @@ import zoo
 
 def test_list_models():
     assert zoo.list_models("p4*") == ["p4cnn", "p4cnn_rotation_pooling", "p4mcnn"]
-    assert zoo.list_models(task="image classification") == zoo.list_models()
+    images = zoo.list_models(task="image classification")
+    sounds = zoo.list_models(task="sound classification")
+    assert "alexnet" in images and "m5" in sounds and not set(images) & set(sounds)
+    assert set(images + sounds) < set(zoo.list_models())  # tempo, tags, pitch
     assert zoo.list_models("nothing*") == []
 
 

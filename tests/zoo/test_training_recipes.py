@@ -42,9 +42,11 @@ def test_changes_count_and_none_keeps_the_recipes_own():
 
 
 def test_an_unknown_recipe_lists_the_known():
-    with pytest.raises(ValueError, match=r"'quick'.*cosine, krizhevsky2012, paper"):
+    with pytest.raises(
+        ValueError, match=r"'quick'.*cosine, krizhevsky2012, mnist1d, music, paper"
+    ):
         find_recipe("quick")
-    assert list_recipes() == ["cosine", "krizhevsky2012", "paper"]
+    assert {"cosine", "krizhevsky2012", "paper"} < set(list_recipes())
 
 
 @pytest.mark.parametrize(

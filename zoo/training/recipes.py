@@ -136,7 +136,7 @@ _RECIPES = {
     # Our own, for sounds: see benchmarks/results/spoken_digits.md and tempo.md.
     "sound": Recipe(epochs=40, batch_size=64, learning_rate=1e-3, level=0.1),
     "speech": Recipe(
-        epochs=20,
+        epochs=12,
         batch_size=64,
         learning_rate=1e-3,
         weight_decay=1e-4,
