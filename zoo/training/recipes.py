@@ -133,7 +133,7 @@ _RECIPES = {
         momentum=0.9,
         drops=(25 / 90, 51 / 90, 79 / 90),
     ),
-    # Our own, for sounds: see benchmarks/results/spoken_digits.md and tempo.md.
+    # Our own, for sounds: see benchmarks/results/spoken_digits.md and tempo.txt.
     "sound": Recipe(epochs=40, batch_size=64, learning_rate=1e-3, level=0.1),
     "speech": Recipe(
         epochs=12,
