@@ -12,7 +12,10 @@ import zoo.serving
 import zoo.training
 from zoo import _registry
 
-PACKAGES = (zoo, zoo.analysis, zoo.datasets, zoo.layers, zoo.training)
+PACKAGES = (
+    *(zoo, zoo.analysis, zoo.datasets, zoo.layers),
+    *(zoo.training, zoo.training.metrics),
+)
 FENCED = re.compile(r"^([ ]*)```python\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 
 

@@ -85,6 +85,9 @@ def test_every_task_is_learnt_and_evaluated_again(task, folder, tmp_path):
     assert GOOD[task](metrics), metrics
     for file in ("model.keras", "card.json", "history.csv", "training_curves.png"):
         assert (tmp_path / "run" / file).stat().st_size > 0
+    assert (tmp_path / "run" / "filters.png").stat().st_size > 0
+    has_balance = (tmp_path / "run" / "class_balance.png").exists()
+    assert has_balance == (task in ("classes", "binary", "tags"))
     has_matrix = (tmp_path / "run" / "confusion_matrix.png").exists()
     assert has_matrix == (task in ("classes", "binary"))
     again = zoo.training.evaluate(

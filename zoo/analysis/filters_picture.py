@@ -85,20 +85,33 @@ def frequency_response(kernel, sample_rate, points=POINTS):
     return frequencies, (np.abs(response) ** 2).sum(axis=1)
 
 
+def hears_the_waveform(model):
+    """Whether the first kernel of a model is a convolution in time."""
+    return _first_kernel(model) is not None
+
+
 def _first_convolution(model):
     check_is_model(model)
-    if as_functional(model) is not None:
-        for operation in operations_of(model):
-            kernel = getattr(operation, "kernel", None)
-            if kernel is not None and len(kernel.shape) == 3:
-                return operation
-            if kernel is not None:
-                break  # what comes after it does not hear the waveform
-    raise ValueError(
-        f"{model.name} has no convolution in time on its input. Expected a functional "
-        f"or sequential model whose first kernel is (steps, channels, filters), as "
-        f"that of Conv1D."
-    )
+    first = _first_kernel(model)
+    if first is None:
+        raise ValueError(
+            f"{model.name} has no convolution in time on its input. Expected a "
+            f"functional or sequential model whose first kernel is (steps, channels, "
+            f"filters), as that of Conv1D."
+        )
+    return first
+
+
+def _first_kernel(model):
+    """The first layer with a kernel, if that is a convolution in time, else None."""
+    if as_functional(model) is None:
+        return None
+    for operation in operations_of(model):
+        kernel = getattr(operation, "kernel", None)
+        if kernel is not None:
+            # What comes after it does not hear the waveform.
+            return operation if len(kernel.shape) == 3 else None
+    return None
 
 
 def _draw_responses(figure, power, centres, sample_rate):

@@ -102,7 +102,7 @@ def alexnet(
         include_top: bool. End in the three dense layers, or return the map of conv5.
         weights: None, a name on `zoo.card("alexnet")`, or the path of a weights file.
             `variant="torchvision"` takes a torchvision state dict too, a `.pth` file
-            (torch must be installed).
+            (one from before 2020 needs torch to be installed).
         input_shape: `(height, width, channels)`. None for the size of the variant at
             which it is exact: 227, for torchvision 224, or 223 with a group. Any size
             from 67 (torchvision: 63) will do; with a group it must be one of

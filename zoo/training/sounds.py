@@ -12,6 +12,8 @@ import zoo.datasets
 from zoo._files import replace_file
 from zoo._model_card import Normalization, Result
 from zoo._registry import create_model
+from zoo.analysis.class_balance_picture import class_balance_picture
+from zoo.analysis.filters_picture import filters_picture, hears_the_waveform
 from zoo.audio.tasks import decode, find_task, loss_for_task, metrics_for_task
 from zoo.training.augmentation import augmented
 from zoo.training.fit import fit
@@ -175,7 +177,7 @@ def train_on_sounds(
     keras.utils.set_random_seed(seed)
     model = _build(model_name, info, recipe.arguments, weights)
     train_data = clips.load("train", recipe.batch_size, seed)
-    check_sounds(train_data, info)
+    targets = check_sounds(train_data, info)
     card = dataclasses.replace(
         card,
         input_shape=info.input_shape,
@@ -220,6 +222,7 @@ def train_on_sounds(
     measured = Result(f"{info.name}, {held_out}", figure, value, command_line)
     card = dataclasses.replace(card, results=(*card.results, measured))
     _write(run, model, card, history, result, held_out)
+    _draw_data_and_filters(run, model, info, targets)
     run.finish(metrics)
     return metrics
 
@@ -241,6 +244,13 @@ def measure_sounds(model, dataset, task, songs=None):
         `roc_auc`, of "rating" `mean_absolute_error` in points, of "tempo"
         `tempo_accuracy_0`, `_1` and `_2`. If any song has two clips, also
         `song_accuracy` of classes.
+
+    Example:
+
+    >>> import zoo
+    >>> data = zoo.datasets.load("mnist1d", "test[:100]")
+    >>> measure_sounds(zoo.mnist1d_cnn(), data, "classes")["examples"]
+    100
     """
     outputs, targets = [], []
     for waveform, target in dataset.unbatch().batch(MEASURED_AT_A_TIME):
@@ -286,11 +296,15 @@ def numbers_of(result):
 def check_sounds(dataset, info):
     """Looks at every clip once, before hours are spent on them.
 
+    Returns:
+        The targets of all clips.
+
     Raises:
         ValueError: for values that are not finite, or clips that are all of one value.
     """
-    count, varies = 0, False
-    for waveform, _ in dataset:
+    count, varies, targets = 0, False, []
+    for waveform, target in dataset:
+        targets.append(np.asarray(target))
         waveform = np.asarray(waveform)
         finite = np.isfinite(waveform).all(axis=(1, 2))
         if not finite.all():
@@ -305,6 +319,7 @@ def check_sounds(dataset, info):
             f"{info.name}: expected clips that differ. Received {count} with nothing "
             f"but one value."
         )
+    return np.concatenate(targets)
 
 
 def _check_alike(info, other):
@@ -350,6 +365,18 @@ def _of_songs(outputs, targets, songs):
     names, scores = song_scores(outputs, songs)
     first = {song: place for place, song in reversed(list(enumerate(songs)))}
     return scores, targets[[first[name] for name in names]]
+
+
+def _draw_data_and_filters(run, model, info, targets):
+    """Pictures of what the net was trained on, and of what its first layer hears."""
+    if info.task in ("classes", "binary", "tags"):
+        with replace_file(run.path / "class_balance.png") as path:
+            class_balance_picture(
+                {"train": targets.astype("int64")}, info.classes or ("no", "yes"), path
+            )
+    if info.sample_rate is not None and hears_the_waveform(model):
+        with replace_file(run.path / "filters.png") as path:
+            filters_picture(model, path, info.sample_rate)
 
 
 def _write(run, model, card, history, result, held_out):
