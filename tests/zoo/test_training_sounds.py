@@ -9,7 +9,7 @@ import soundfile
 import tensorflow as tf
 
 import zoo
-from zoo.training import train
+from zoo.training import sounds, train
 from zoo.training.augmentation import AUGMENTATIONS, augmented
 from zoo.training.sounds import measure_sounds
 
@@ -186,6 +186,35 @@ def test_signals_train_too(tmp_path):
     metrics = train("mnist1d_cnn", "mnist1d", tmp_path, epochs=2, validation=1000)
     assert 20 < metrics["validation_error"] < 80
     assert metrics["parameters"] == 5210
+    with pytest.raises(ValueError, match="less than the 4000 training"):
+        train("mnist1d_cnn", "mnist1d", tmp_path / "x", validation=4000)
+
+
+def test_two_sets_are_trained_on_together(folder):
+    first, second = (
+        zoo.datasets.audio_folder(
+            folder, split_by="speaker", held_out=list(who), **CLIPS
+        )
+        for who in ("abc", "d")
+    )
+    few = first.load("train", 4, seed=0)  # speaker d: 12 clips
+    joined = sounds.together(few, second, seed=0)
+    assert len(joined) == len(few)
+    batches = list(joined.as_numpy_iterator())
+    own = {clip.tobytes() for clip, _ in first.load("train", None).as_numpy_iterator()}
+    for waveforms, labels in batches:
+        is_own = [waveform.tobytes() in own for waveform in waveforms]
+        assert is_own == [True] * 4 + [False] * 4
+        assert len(labels) == 8
+    # The second set goes on in the next batch: nothing of it comes twice before all.
+    others = [w.tobytes() for waveforms, _ in batches for w in waveforms[4:]]
+    assert len(set(others)) == len(others)
+
+
+def test_sets_that_differ_are_not_put_together(folder):
+    clips = zoo.datasets.audio_folder(folder, split_by="speaker", **CLIPS)
+    with pytest.raises(ValueError, match="together .*: its input_shape is .40, 1."):
+        sounds.check_alike(clips.info, zoo.datasets.info("mnist1d"))
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,7 @@ from zoo.training.pictures import (
 )
 
 MEASURED_AT_A_TIME = 128
-# The figure of a task that is shown and compared: its name in `measure`, whether it is
-# a share to be turned into an error, and what it is called in a picture.
+# The figure that a task is shown by: its name in `measure_sounds`, and in a picture.
 FIGURES = {
     "classes": ("accuracy", "error, %"),
     "binary": ("accuracy", "error, %"),
@@ -190,7 +189,7 @@ def train_on_sounds(
     )
     plain = train_data
     if also is not None:
-        _check_alike(info, also.info)
+        check_alike(info, also.info)
         train_data = together(train_data, also, seed)
     if recipe.augmentation:
         train_data = augmented(train_data, recipe.augmentation, info.task, seed)
@@ -322,7 +321,7 @@ def check_sounds(dataset, info):
     return np.concatenate(targets)
 
 
-def _check_alike(info, other):
+def check_alike(info, other):
     """Refuses a set whose clips or labels are not those of the first."""
     facts = ("input_shape", "sample_rate", "task", "classes")
     for fact in facts:

@@ -247,6 +247,7 @@ def _train_on_sounds(
 ):
     clips = find_sounds(data, data_dir, download, validation, sound)
     info = clips.info
+    _check_validation(validation, info)
     more = None if also is None else find_sounds(also, sound=_of_clips(sound))
     _check_validation(validation, info)
     command = {
