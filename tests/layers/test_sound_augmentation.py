@@ -273,4 +273,5 @@ def test_in_tf_data(layer_class):
         first, second = epochs(parallel)
         assert first.shape == waveform.shape
         assert not np.array_equal(first, second)
-        np.testing.assert_array_equal([first, second], epochs(parallel))
+        # The last bit hangs on how the threads share the work.
+        np.testing.assert_allclose([first, second], epochs(parallel), rtol=0, atol=1e-6)

@@ -391,7 +391,9 @@ def test_an_error_of_the_system_is_one_line(monkeypatch):
 def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path):
     out = tmp_path / "run"
     code = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
+        "import signal, sys; sys.path.insert(0, sys.argv.pop(1))\n"
+        # A shell has its background jobs ignore Ctrl-C, and what they start too.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import pytest, tiny_data\n"
         "tiny_data.install(pytest.MonkeyPatch())\n"
         "from zoo.cli import main; main()\n"

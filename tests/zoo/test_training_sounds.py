@@ -177,7 +177,8 @@ def test_augmentation_is_new_every_epoch_and_the_same_under_a_seed(name):
     assert np.abs(first[0] - second[0]).max() > 1e-3
     assert len(set(first[1].tolist())) == 6
     again = epochs(1)
-    np.testing.assert_array_equal(again[0][0], first[0])
+    # The last bit hangs on how the threads share the work.
+    np.testing.assert_allclose(again[0][0], first[0], rtol=0, atol=1e-6)
     np.testing.assert_array_equal(again[1][1], second[1])
     assert np.abs(epochs(2)[0][0] - first[0]).max() > 1e-3
 
