@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 import zoo
+import zoo.image
 
 
 def test_list_models():
     assert zoo.list_models("p4*") == ["p4cnn", "p4cnn_rotation_pooling", "p4mcnn"]
-    images = zoo.list_models(task="image classification")
-    sounds = zoo.list_models(task="sound classification")
-    assert "alexnet" in images and "m5" in sounds and not set(images) & set(sounds)
-    assert set(images + sounds) < set(zoo.list_models())  # tempo, tags, pitch
+    assert zoo.list_models(task="image classification") == sorted(zoo.image.__all__)
+    tasks = {zoo.card(name).task for name in zoo.list_models()}
+    by_task = [name for task in tasks for name in zoo.list_models(task=task)]
+    assert sorted(by_task) == zoo.list_models()
+    assert "m5" in zoo.list_models(task="sound classification")
     assert zoo.list_models("nothing*") == []
 
 

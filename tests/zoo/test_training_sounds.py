@@ -150,6 +150,9 @@ def test_training_starts_from_the_weights_of_another_run(folder, tmp_path):
         **sound,
     )
     assert metrics["test_accuracy"] == 1
+    source = json.loads((tmp_path / "b" / "card.json").read_text())["results"][-1]
+    assert "--data-dir FOLDER --weights model.keras" in source["source"]
+    assert source["source"].endswith("--split-by speaker --held-out d")
     without = train(
         "m3", "audio_folder", tmp_path / "c", data_dir=folder, **few, **sound
     )
@@ -221,7 +224,9 @@ def test_sets_that_differ_are_not_put_together(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"image_shape": (8, 8, 1)}, "no image_shape"),
+        ({"image_shape": (8, 8, 1)}, "`image_shape` is for images"),
+        ({"skip_bad": True}, "`skip_bad` is for images"),
+        ({"normalize": "rms"}, "`normalize` is for zoo.datasets"),
         ({"validation": 5}, "validate_on"),
         ({"held_out": "nobody"}, "nobody"),
         ({"seconds": 0}, "seconds"),
@@ -241,6 +246,10 @@ def test_another_task_or_length_is_refused_at_evaluation(folder, tmp_path):
     sound = options("classes", folder)
     few = {**FAST, "epochs": 1}
     train("m3", "audio_folder", tmp_path / "a", data_dir=folder, **few, **sound)
+    with pytest.raises(ValueError, match="`views` is for images"):
+        zoo.training.evaluate(
+            tmp_path / "a", "audio_folder", data_dir=folder, views=10, **sound
+        )
     with pytest.raises(ValueError, match="asks for tempo"):
         zoo.training.evaluate(
             tmp_path / "a", "audio_folder", data_dir=folder, **options("tempo", folder)

@@ -13,7 +13,12 @@ from zoo._registry import list_models
 from zoo.training.losses import loss_for
 from zoo.training.normalized import normalized
 from zoo.training.resizable_data import find_data, resized
-from zoo.training.sounds import check_sounds_fit, find_sounds, measure_sounds
+from zoo.training.sounds import (
+    check_sounds_fit,
+    find_sounds,
+    measure_sounds,
+    refuse_for_sounds,
+)
 from zoo.training.ten_views import larger_shape, predict_ten_views
 from zoo.training.top_k import top_k_correct
 
@@ -70,6 +75,14 @@ def evaluate(
     """
     # An unknown name is refused before a model is loaded.
     is_sound = zoo.datasets.info(data, **sound).input_name == "waveform"
+    if is_sound:
+        refuse_for_sounds(
+            data,
+            sound,
+            views=None if views == 1 else views,
+            image_shape=image_shape,
+            skip_bad=skip_bad,
+        )
     if isinstance(model_or_run, keras.Model):
         model, card = model_or_run, _card_by_name(model_or_run.name)
     else:

@@ -11,7 +11,7 @@ import tensorflow as tf
 import zoo.datasets
 from zoo._files import replace_file
 from zoo._model_card import Normalization, Result
-from zoo._registry import create_model
+from zoo._registry import builder, create_model
 from zoo.analysis.class_balance_picture import class_balance_picture
 from zoo.analysis.filters_picture import filters_picture, hears_the_waveform
 from zoo.audio.tasks import decode, find_task, loss_for_task, metrics_for_task
@@ -60,6 +60,33 @@ class Signals:
 
     def songs(self, split):
         return None
+
+
+def refuse_for_sounds(data, sound, **of_images):
+    """Refuses arguments that mean nothing for a set of sounds.
+
+    Args:
+        data: name of the set.
+        sound: dictionary of its options. A `normalize` among them would be unknown to
+            whoever uses the model later: the recipe's `level` does it, by the card.
+        **of_images: arguments that are for images, and must be None or False.
+
+    Raises:
+        ValueError: for one that was given.
+    """
+    for name, value in of_images.items():
+        if value not in (None, False):
+            raise ValueError(
+                f"{data} holds sound, `{name}` is for images. Received: "
+                f"{name}={value!r}. Clips are set by seconds (--seconds) and "
+                f"sample_rate (--sample-rate)."
+            )
+    if sound.get("normalize") is not None:
+        raise ValueError(
+            f"`normalize` is for zoo.datasets: a net is trained at the level that its "
+            f"recipe says, and keeps it on its card. Received: "
+            f"normalize={sound['normalize']!r}"
+        )
 
 
 def find_sounds(data, data_dir=None, download=False, validation=0, sound=None):
@@ -355,8 +382,6 @@ def _build(model_name, info, arguments, weights):
 
 
 def _parameters(model_name):
-    from zoo._registry import builder
-
     return inspect.signature(builder(model_name)).parameters
 
 

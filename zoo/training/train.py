@@ -1,6 +1,7 @@
 import dataclasses
 import math
 import numbers
+import shlex
 from pathlib import Path
 
 import keras
@@ -21,7 +22,7 @@ from zoo.training.pictures import draw_confusion_matrix, draw_training_curves
 from zoo.training.recipes import default_recipe, find_recipe
 from zoo.training.resizable_data import find_data, resized
 from zoo.training.run_folder import RunFolder
-from zoo.training.sounds import find_sounds, train_on_sounds
+from zoo.training.sounds import find_sounds, refuse_for_sounds, train_on_sounds
 
 CHECKED_IMAGES = 100_000
 MEASURED_AT_A_TIME = 128
@@ -99,11 +100,8 @@ def train(
     """
     card = find_card(model_name)
     is_sound = zoo.datasets.info(data, **sound).input_name == "waveform"
-    if is_sound and image_shape is not None:
-        raise ValueError(
-            f"{data} holds sound, which has no image_shape. Say seconds (--seconds) "
-            f"and sample_rate (--sample-rate) instead. Received: {image_shape!r}"
-        )
+    if is_sound:
+        refuse_for_sounds(data, sound, image_shape=image_shape, skip_bad=skip_bad)
     recipe_name = recipe or default_recipe(model_name, data)
     recipe = find_recipe(
         recipe_name,
@@ -219,7 +217,12 @@ def train(
         recipe,
         seed,
         validation,
-        {"image_shape": image_shape, **options},
+        {
+            "data_dir": "FOLDER" if options else None,
+            "weights": None if weights is None else Path(weights).name,
+            "image_shape": image_shape,
+            **options,
+        },
     )
     measured = Result(
         f"{data}, {held_out}", f"{name} error, %", result["error"], source
@@ -249,7 +252,6 @@ def _train_on_sounds(
     info = clips.info
     _check_validation(validation, info)
     more = None if also is None else find_sounds(also, sound=_of_clips(sound))
-    _check_validation(validation, info)
     command = {
         "model": model_name,
         "data": data,
@@ -269,7 +271,12 @@ def _train_on_sounds(
     run = RunFolder(out, command)
     if run.metrics is not None:
         return run.metrics
-    line = _command_line(model_name, data, recipe_name, recipe, seed, validation, sound)
+    folder = None if data_dir is None else "FOLDER"
+    start = None if weights is None else Path(weights).name
+    options = {"data_dir": folder, "weights": start, "also": also, **sound}
+    line = _command_line(
+        model_name, data, recipe_name, recipe, seed, validation, options
+    )
     held_out = "validation" if "validation" in info.splits or validation else "test"
     return train_on_sounds(
         model_name, card, clips, recipe, run, seed, line, held_out, weights, more
@@ -349,11 +356,11 @@ def _command_line(model_name, data, recipe_name, recipe, seed, validation, optio
     )
     if validation:
         line += f" --validation {validation}"
-    if "skip_bad" in options:
-        line += " --data-dir FOLDER"
     for name, value in options.items():
         flag = f" --{name.replace('_', '-')}"
-        if value is True:
+        if name in ("held_out", "validate_on") and isinstance(value, list | tuple):
+            line += "".join(f"{flag} {_words(group)}" for group in value)
+        elif value is True:
             line += flag
         elif value not in (None, False):
             line += f"{flag} {_words(value)}"
@@ -361,8 +368,9 @@ def _command_line(model_name, data, recipe_name, recipe, seed, validation, optio
 
 
 def _words(value):
+    """A value as a shell takes it; several stand behind one flag."""
     values = value if isinstance(value, list | tuple) else (value,)
-    return " ".join(map(str, values))
+    return " ".join(shlex.quote(str(value)) for value in values)
 
 
 def _check_seed(seed):
