@@ -2,10 +2,11 @@
 
     python benchmarks/tempo.py GROOVES RUN > benchmarks/results/tempo.txt
 
-GROOVES is the folder of clips that `zoo.datasets.grooves.render` makes, or is to make
-(it needs MMA and a soundfont), RUN the folder of the training run. A fifth of the
-families of grooves tests, chosen by a hash: no groove and none of its variants stands
-on both sides. Of the exact tempo of each clip, from the score:
+GROOVES is the folder of clips that `zoo.datasets.grooves.render` makes, three of each
+groove, or is to make (it needs MMA and a soundfont, and half an hour), RUN that of the
+training run. A fifth of the families of grooves tests, chosen by a hash: no groove and
+none of its variants stands on both sides. Of the exact tempo of each clip, from the
+score:
 
 * accuracy 0: the same whole BPM; accuracy 1: within 4 %; accuracy 2: within 4 % of it,
   its double, triple, half or third (`zoo.training.metrics.TempoAccuracy`).
@@ -47,7 +48,7 @@ def accuracies(truth, estimates):
 
 def main(folder, run):
     if not (Path(folder) / "labels.csv").is_file():
-        zoo.datasets.grooves.render(folder)
+        zoo.datasets.grooves.render(folder, clips_per_groove=3)
     zoo.training.train("deep_tempo", "grooves_tempo", run, data_dir=folder)
     data = zoo.datasets.sounds("grooves_tempo", folder)
     batches = list(data.load("test", 64).as_numpy_iterator())

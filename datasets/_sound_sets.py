@@ -162,12 +162,15 @@ def _rendered(name, data_dir):
             f"folder that can be written and has space."
         ) from error
     with filelock.FileLock(f"{folder}.lock"):
-        if maker == "grooves":
-            from zoo.datasets import grooves
+        try:
+            if maker == "grooves":
+                from zoo.datasets import grooves
 
-            grooves.render(folder)
-        else:
-            from zoo.datasets import synthetic_speech
+                grooves.render(folder)
+            else:
+                from zoo.datasets import synthetic_speech
 
-            synthetic_speech.render(folder)
+                synthetic_speech.render(folder)
+        except ImportError as error:  # what to install, which is no fault of ours
+            raise ValueError(f"{name} can't be made: {error}") from error
     return folder

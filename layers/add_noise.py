@@ -15,7 +15,7 @@ class AddNoise(SoundAugmentation):
     Inactive unless `training=True`. In a model it runs on every backend; in
     `tf.data.Dataset.map` on the TensorFlow backend, where a call argument `seed`, one
     integer or two, takes the place of the layer's memory, so that parallel calls stay
-    reproducible.
+    reproducible, up to rounding.
 
     Args:
         snr: (low, high) or one number, in dB: ten times the logarithm of the mean

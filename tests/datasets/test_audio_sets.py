@@ -391,3 +391,16 @@ def test_mnist1d(name):
 def test_other_sets_are_no_sounds():
     with pytest.raises(ValueError, match="digits is no set of sounds"):
         sounds("digits")
+
+
+def test_a_set_that_cannot_be_made_says_what_to_install(fresh_cache, monkeypatch):
+    from zoo.datasets import grooves
+
+    def without_mido(folder):
+        raise ImportError("Grooves need mido: pip install mido")
+
+    monkeypatch.setattr(grooves, "render", without_mido)
+    with pytest.raises(
+        ValueError, match="grooves_tempo can't be made: .* install mido"
+    ):
+        sounds("grooves_tempo")

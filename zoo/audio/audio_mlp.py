@@ -16,6 +16,7 @@ from zoo._registry import card as find_card
 from zoo._registry import register_model
 from zoo._weights import load_weights
 from zoo.audio._head import check_arguments, check_hidden, finish
+from zoo.image._head import hidden_layers
 
 
 @register_model(
@@ -91,13 +92,7 @@ def audio_mlp(
         )
     waveform = keras.Input(input_shape, name="waveform")
     x = keras.layers.Flatten("channels_last", name="flatten")(waveform)
-    for index, units in enumerate(hidden, start=1):
-        x = keras.layers.Dense(
-            units,
-            activation="relu",
-            kernel_initializer="he_uniform",
-            name=f"hidden_{index}",
-        )(x)
+    x = hidden_layers(x, hidden)
     if include_top:
         x = finish(x, task, classes, classifier_activation)
     model = keras.Model(waveform, x, name=name)

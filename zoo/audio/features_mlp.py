@@ -17,7 +17,7 @@ from zoo._registry import card as find_card
 from zoo._registry import register_model
 from zoo._weights import load_weights
 from zoo.audio._head import check_hidden, check_task, finish, is_size
-from zoo.image._head import check_head
+from zoo.image._head import check_head, hidden_layers
 
 
 @register_model(
@@ -94,14 +94,8 @@ def features_mlp(
             "`input_shape` of features_mlp must be (features,), one positive number. "
             f"Received: input_shape={input_shape!r}"
         )
-    features = x = keras.Input(shape, name="features")
-    for index, units in enumerate(hidden, start=1):
-        x = keras.layers.Dense(
-            units,
-            activation="relu",
-            kernel_initializer="he_uniform",
-            name=f"hidden_{index}",
-        )(x)
+    features = keras.Input(shape, name="features")
+    x = hidden_layers(features, hidden)
     if include_top:
         x = finish(x, task, classes, classifier_activation)
     model = keras.Model(features, x, name=name)

@@ -58,6 +58,7 @@ DIRECTIONAL = (
     "Neural Networks with Directional Filters, SMC 2019, arXiv:1903.10839"
 )
 REPORT = "tempoeval/tempo_eval_report, data, tolerance 4 %, schreiber2018/ismir2018"
+OWN = "python benchmarks/tempo.py, seed 0"
 SAMPLE_RATE = 11_025
 HOP = 512
 BINS = 40
@@ -223,10 +224,18 @@ def tempo_cnn(
         input_name="waveform",
         sample_rate=SAMPLE_RATE,
         outputs=("tempo",),
+        results=(
+            Result(
+                "grooves_tempo, families not trained on", "Accuracy 1, %", 83.6, OWN
+            ),
+            Result(
+                "grooves_tempo, families not trained on", "Accuracy 2, %", 96.3, OWN
+            ),
+        ),
         notes=(
             "In the paper kernels along time beat square ones of equal number.",
             "The authors' weights are under the AGPL and are not used here.",
-            "Nothing was trained here yet.",
+            "On the same clips librosa.feature.tempo has 49.1 % and 77.7 %.",
         ),
     )
 )

@@ -41,6 +41,18 @@ def check_head(include_top, pooling, classes):
         )
 
 
+def hidden_layers(x, hidden, activation="relu"):
+    """Dense layers of so many units each, named `hidden_1`, `hidden_2`, ..."""
+    for index, units in enumerate(hidden, start=1):
+        x = keras.layers.Dense(
+            units,
+            activation=activation,
+            kernel_initializer="he_uniform",
+            name=f"hidden_{index}",
+        )(x)
+    return x
+
+
 def classify(logits, classifier_activation):
     """The last activation, in full precision also under a mixed-precision policy."""
     dtype = keras.config.dtype_policy().variable_dtype

@@ -17,7 +17,7 @@ from zoo._model_card import ModelCard, Result
 from zoo._registry import card as find_card
 from zoo._registry import register_model
 from zoo._weights import load_weights
-from zoo.image._head import check_head, classify
+from zoo.image._head import check_head, classify, hidden_layers
 
 PAPER = (
     "LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document "
@@ -108,13 +108,7 @@ def mlp(
         )
     inputs = keras.Input(input_shape, name=INPUT_NAMES.get(len(input_shape), "inputs"))
     x = keras.layers.Flatten("channels_last", name="flatten")(inputs)
-    for index, units in enumerate(hidden, start=1):
-        x = keras.layers.Dense(
-            units,
-            activation=activation,
-            kernel_initializer="he_uniform",
-            name=f"hidden_{index}",
-        )(x)
+    x = hidden_layers(x, hidden, activation)
     if include_top:
         x = keras.layers.Dense(classes, name="top")(x)
         x = classify(x, classifier_activation)
