@@ -136,6 +136,40 @@ _CIFAR10 = DatasetInfo(
     needs_data_dir=True,
 )
 
+_MNIST1D = DatasetInfo(
+    name="mnist1d",
+    description=(
+        "5,000 signals of 40 samples in ten classes: a digit drawn with one "
+        "stroke, padded, scaled, moved and made noisy, then all together brought "
+        "to mean 0 and deviation 1. Those of the authors' package, bit for bit "
+        "before rounding to float32; computed here."
+    ),
+    input_name="waveform",
+    input_shape=(40, 1),
+    classes=DIGIT_NAMES,
+    splits={"train": 4000, "test": 1000},
+    source="computed, in a second",
+    citation=_GREYDANUS_2024,
+    needs_data_dir=False,
+)
+
+_GROOVES_STYLE = DatasetInfo(
+    name="grooves_style",
+    description=(
+        "Accompaniments by MMA, labelled with their style, 11.025 kHz, of 11.8 "
+        "seconds, made on this machine. A fifth of the families of grooves tests, "
+        "chosen by a hash: grooves of a family are variants of each other."
+    ),
+    input_name="waveform",
+    input_shape=(130560, 1),
+    sample_rate=11025,
+    classes=(),
+    splits={},
+    source="zoo.datasets.grooves.render, into the cache or data_dir",
+    citation="made here with MMA by B. van der Poel, www.mellowood.ca/mma",
+    needs_data_dir=False,
+)
+
 _ENTRIES = (
     DatasetInfo(
         name="digits",
@@ -274,35 +308,14 @@ _ENTRIES = (
         needs_data_dir=True,
         resizable=True,
     ),
-    DatasetInfo(
-        name="mnist1d",
-        description=(
-            "5,000 signals of 40 samples in ten classes: a digit drawn with one "
-            "stroke, padded, scaled, moved and made noisy, then all together brought "
-            "to mean 0 and deviation 1. Those of the authors' package, bit for bit "
-            "before rounding to float32; computed here."
-        ),
-        input_name="waveform",
-        input_shape=(40, 1),
-        classes=DIGIT_NAMES,
-        splits={"train": 4000, "test": 1000},
-        source="computed, in a second",
-        citation=_GREYDANUS_2024,
-        needs_data_dir=False,
-    ),
-    DatasetInfo(
+    _MNIST1D,
+    dataclasses.replace(
+        _MNIST1D,
         name="mnist1d_shuffled",
         description=(
             "mnist1d with the 40 samples of every signal in one other order, the same "
             "for all: what a convolution then can't use."
         ),
-        input_name="waveform",
-        input_shape=(40, 1),
-        classes=DIGIT_NAMES,
-        splits={"train": 4000, "test": 1000},
-        source="computed, in a second",
-        citation=_GREYDANUS_2024,
-        needs_data_dir=False,
     ),
     DatasetInfo(
         name="audio_folder",
@@ -467,37 +480,15 @@ _ENTRIES = (
         citation="made here with eSpeak NG, github.com/espeak-ng/espeak-ng",
         needs_data_dir=False,
     ),
-    DatasetInfo(
-        name="grooves_style",
-        description=(
-            "Accompaniments by MMA, labelled with their style, 11.025 kHz, of 11.9 "
-            "seconds, made on this machine. A fifth of the families of grooves tests, "
-            "chosen by a hash: grooves of a family are variants of each other."
-        ),
-        input_name="waveform",
-        input_shape=(130560, 1),
-        sample_rate=11025,
-        classes=(),
-        splits={},
-        source="zoo.datasets.grooves.render, into the cache or data_dir",
-        citation="made here with MMA by B. van der Poel, www.mellowood.ca/mma",
-        needs_data_dir=False,
-    ),
-    DatasetInfo(
+    _GROOVES_STYLE,
+    dataclasses.replace(
+        _GROOVES_STYLE,
         name="grooves_tempo",
         description=(
             "The clips of grooves_style with their tempo, a whole number of beats a "
             "minute."
         ),
-        input_name="waveform",
-        input_shape=(130560, 1),
-        sample_rate=11025,
         task="tempo",
-        classes=(),
-        splits={},
-        source="zoo.datasets.grooves.render, into the cache or data_dir",
-        citation="made here with MMA by B. van der Poel, www.mellowood.ca/mma",
-        needs_data_dir=False,
     ),
 )
 _CATALOGUE = {entry.name: entry for entry in _ENTRIES}
