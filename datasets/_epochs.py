@@ -65,7 +65,7 @@ class Epochs:
             epoch, first_step, self.batch_size, self._seed, self.share
         )
         for change in self._changes:
-            dataset = change(dataset, epoch, first_step)
+            dataset = change(dataset, epoch, first_step, self.share)
         options = tf.data.Options()
         options.deterministic = True
         # What is shared out here already, must not be a second time.
@@ -94,8 +94,8 @@ class Epochs:
         """The same with every epoch's dataset changed.
 
         Args:
-            change: function of (dataset, epoch, first_step) that returns a dataset of
-                as many batches.
+            change: function of (dataset, epoch, first_step, share) that returns a
+                dataset of as many batches.
 
         Returns:
             An `Epochs`.

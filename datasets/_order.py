@@ -118,24 +118,12 @@ def own_positions(count, batch_size, share, first_step=0):
     (array([[2, 3]]), array([4]))
     """
     steps = share.steps(count, batch_size)
-    whole = count // batch_size
-    positions = np.arange(whole * batch_size).reshape(whole, share.slices, -1)
+    whole, size = count // batch_size, batch_size // share.slices
+    positions = np.arange(whole * batch_size).reshape(whole, share.slices, size)
     own = positions[first_step:, share.own_slices()]
-    own = own.reshape(-1, batch_size // share.slices)
+    own = own.reshape(-1, size)
     rest = np.arange(whole * batch_size, count if steps > whole else 0)
     return own, rest if first_step < steps else rest[:0]
-
-
-def own_seeds(share, first_step, steps):
-    """A number for every slice that a process reads, that no other slice has.
-
-    Example:
-
-    >>> own_seeds(Share(2, 1, 2), first_step=1, steps=3).tolist()
-    [5, 7, 9, 11]
-    """
-    numbers = np.arange(first_step, steps)[:, None] * share.slices
-    return (numbers + share.own_slices()).reshape(-1)
 
 
 def _random(seed, epoch, again):
