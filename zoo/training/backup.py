@@ -100,7 +100,7 @@ class Backup(keras.callbacks.Callback):
             raise ValueError(trouble)
         if self.together.workers > 1:
             for variable in _state(model):
-                mine = np.asarray(variable)
+                mine = keras.ops.convert_to_numpy(variable)
                 if self.together.rank != source:
                     mine = np.zeros_like(mine)
                 variable.assign(self.together.sum(mine))
@@ -213,7 +213,7 @@ class Backup(keras.callbacks.Callback):
             self._save()
         self.together.wait()
         raise Preempted(
-            f"told to stop: saved after {int(self.model.optimizer.iterations)} steps; "
+            f"told to stop: saved after {_steps_done(self.model)} steps; "
             f"the same command goes on from there."
         )
 
@@ -234,14 +234,14 @@ class Backup(keras.callbacks.Callback):
         metrics = _metric_states(self.model) if inside else []
         with h5py.File(path, "a") as content:
             extras = content.create_group(EXTRAS)
-            extras.attrs["done"] = int(self.model.optimizer.iterations)
+            extras.attrs["done"] = _steps_done(self.model)
             extras.attrs["steps"] = self.steps
             extras.attrs["metrics"] = len(metrics)
             extras.attrs["seconds"] = self._seconds() if inside else 0.0
             for number, variable in enumerate(_random_states(self.model)):
-                extras[f"random_{number}"] = np.asarray(variable)
+                extras[f"random_{number}"] = keras.ops.convert_to_numpy(variable)
             for number, variable in enumerate(metrics):
-                extras[f"metric_{number}"] = np.asarray(variable)
+                extras[f"metric_{number}"] = keras.ops.convert_to_numpy(variable)
 
 
 class _Readable:
@@ -259,6 +259,10 @@ class _Readable:
                 f"The backup in {self.folder} can't be read, so the run can't go on: "
                 f"{error}. Remove the folder to begin anew, or choose another place."
             ) from error
+
+
+def _steps_done(model):
+    return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
 
 
 def _random_states(model):

@@ -11,6 +11,7 @@ from zoo.training.optimizers import make_optimizer
 from zoo.training.rich_progress import RichProgress
 from zoo.training.synchronized import synchronize_batch_normalization
 from zoo.training.together import Together
+from zoo.training.validation import Validation
 
 
 class OneRun(keras.callbacks.CallbackList):
@@ -50,8 +51,8 @@ def fit(
         validation_data: batches of (input, target), or None.
         run: a `RunFolder` that has begun.
         loss: a Keras loss.
-        metrics: list of Keras metrics, or their names; or a function without arguments
-            that makes it, for the scope of a strategy.
+        metrics: function without arguments that makes a list of Keras metrics: they
+            belong into the scope of the strategy.
         together: the `Together` of the run; one process by default.
         minutes: None, or how long to train inside an epoch before saving.
         data_service: None, or "grpc://host:port" of a tf.data service's dispatcher.
@@ -91,8 +92,13 @@ def fit(
                     stack.enter_context(RichProgress()),
                     keras.callbacks.TensorBoard(run.path / "logs", write_graph=False),
                 ]
+            measured = []
+            if validation_data is not None and together.is_distributed:
+                own = metrics()
+                measured = [Validation(validation_data, loss, own, together)]
+                validation_data = None
             callbacks = OneRun(
-                [*shown, backup],
+                [*measured, *shown, backup],
                 add_history=True,  # `fit` returns it
                 model=model,
                 epochs=recipe.epochs,
@@ -129,7 +135,7 @@ def compile_for(model, recipe, steps, loss, metrics, together):
     model.compile(
         optimizer=make_optimizer(recipe, steps),
         loss=loss,
-        metrics=metrics() if callable(metrics) else metrics,
+        metrics=metrics(),
         steps_per_execution=1 if together.is_distributed else joined,
         jit_compile=False if together.is_distributed else "auto",
     )

@@ -233,7 +233,7 @@ def train(
         held_out_data if validation else None,
         run,
         loss_for(model),
-        ["accuracy"],
+        lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         together,
         **how,
     )
