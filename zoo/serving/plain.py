@@ -39,10 +39,15 @@ def to_plain(model):
     True
     """
     functional = functional_form(model)
+    return plain_model(functional, *(symbol.name for symbol in functional.inputs))
+
+
+def plain_model(functional, *input_names):
+    """The plain model of a functional one, its inputs called so."""
     layers = PlainLayers()
     inputs = [
-        keras.Input(symbol.shape[1:], dtype=symbol.dtype, name=symbol.name)
-        for symbol in functional.inputs
+        keras.Input(symbol.shape[1:], dtype=symbol.dtype, name=name)
+        for symbol, name in zip(functional.inputs, input_names, strict=True)
     ]
     given = inputs if isinstance(functional.input, list) else inputs[0]
     returned = run(functional, given, layers.call)
@@ -53,7 +58,7 @@ def to_plain(model):
             returned if is_many else [returned], functional.output_names, strict=True
         )
     ]
-    plain = keras.Model(given, outputs if is_many else outputs[0], name=model.name)
+    plain = keras.Model(given, outputs if is_many else outputs[0], name=functional.name)
     layers.copy_weights()
     return plain
 
