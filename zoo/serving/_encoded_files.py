@@ -26,12 +26,11 @@ class EncodedFiles:
     example: object
 
 
-def encoded_files(model, predict, card):
+def encoded_files(model, card):
     """The endpoint for a model, or None where no kind of file fits its input.
 
     Args:
         model: a functional model with one input and one output.
-        predict: a function from a batch of inputs to outputs.
         card: the `ModelCard` with the normalisation.
 
     Returns:
@@ -57,7 +56,8 @@ def encoded_files(model, predict, card):
         def answer(file):
             clips = preprocess_input(read(file), card)
             # A sound has several clips, an image is one.
-            return tf.reduce_mean(predict(tf.cast(clips, symbol.dtype)), axis=0)
+            outputs = model(tf.cast(clips, symbol.dtype), training=False)
+            return tf.reduce_mean(outputs, axis=0)
 
         outputs = tf.map_fn(answer, encoded, fn_output_signature=output)
         if labels is None:
@@ -81,22 +81,18 @@ def _image_reader(shape):
     height, width, channels = shape
 
     def read(encoded):
-        """float32 (1, height, width, channels) in [0, 1], as `image_folder` reads."""
-        is_png = tf.strings.regex_full_match(encoded, r"(?s)\x89PNG.*")
-        depth = tf.cond(
-            is_png, lambda: tf.strings.substr(encoded, 24, 1), lambda: tf.constant("8")
-        )
-        tf.debugging.assert_none_equal(
-            depth, b"\x10", message="the image has more than 8 bits a channel"
-        )
-        pixels = tf.io.decode_image(encoded, expand_animations=False)
+        """float32 (1, height, width, channels) in [0, 1], as `image_folder` does."""
+        header = tf.io.decode_raw(encoded, tf.uint8, fixed_length=25)
+        is_png = tf.reduce_all(header[1:4] == list(b"PNG"))
+        deep = is_png & (header[24] == 16)  # as the format says; others have 8 always
+        with _only_if(~deep, "the image has more than 8 bits a channel"):
+            pixels = tf.io.decode_image(encoded, expand_animations=False)
         found = tf.shape(pixels)[-1]
-        tf.debugging.assert_equal(
-            tf.logical_or(found == 1, found == 3),
-            True,
-            message="the image is transparent: expected grey or colour, 1 or 3 channels",
-        )
-        pixels = tf.cast(pixels, tf.float32)
+        with _only_if(
+            (found == 1) | (found == 3),
+            "the image is transparent: expected 1 or 3 channels",
+        ):
+            pixels = tf.cast(pixels, tf.float32)
         if channels == 1:
             luma = tf.constant(LUMA)
             grey = tf.round(tf.reduce_sum(pixels * luma, -1, keepdims=True))
@@ -120,24 +116,23 @@ def _sound_reader(shape, sample_rate):
     def read(encoded):
         """float32 (clips, samples, channels) in [-1, 1], as `audio_folder` cuts."""
         sound, rate = tf.audio.decode_wav(encoded)
-        tf.debugging.assert_equal(
-            rate,
-            sample_rate,
-            message=f"the sound must have {sample_rate} samples a second",
-        )
-        tf.debugging.assert_greater(tf.size(sound), 0, message="the sound is empty")
+        with _only_if(
+            rate == sample_rate,
+            f"the sound must have {sample_rate} samples a second",
+        ):
+            frames, found = tf.unstack(tf.shape(sound))
+        with _only_if(frames > 0, "the sound is empty"):
+            sound = tf.identity(sound)
         if channels == 1:
             sound = tf.reduce_mean(sound, axis=-1, keepdims=True)
         else:
-            tf.debugging.assert_equal(
-                tf.shape(sound)[-1],
-                channels,
-                message=f"the sound must have {channels} channels",
-            )
+            with _only_if(
+                found == channels, f"the sound must have {channels} channels"
+            ):
+                sound = tf.identity(sound)
         if samples is None:
             return tf.reshape(sound, (1, -1, channels))
         # A last clip counts if it is at least half full; a short sound is one clip.
-        frames = tf.shape(sound)[0]
         clips = tf.maximum(1, (2 * frames + samples) // (2 * samples))
         sound = sound[: clips * samples]
         missing = clips * samples - tf.shape(sound)[0]
@@ -145,6 +140,12 @@ def _sound_reader(shape, sample_rate):
         return tf.reshape(sound, (-1, samples, channels))
 
     return read
+
+
+def _only_if(condition, message):
+    """What is computed inside, is computed after the check: its message comes first."""
+    checked = tf.debugging.assert_equal(condition, True, message=message)
+    return tf.control_dependencies([checked])
 
 
 def _example_image():

@@ -20,7 +20,7 @@ def check_place(path, kind, overwrite=False):
     Raises:
         ValueError: if something else stands there, or it can't be written.
     """
-    check_can_be_made(path)
+    check_can_be_made(path if kind.is_versioned else path.parent)
     if kind.is_versioned:
         if not is_empty(path) and not _versions(path, kind):
             held = min(child.name for child in path.iterdir())
@@ -58,8 +58,8 @@ def newest_version(path, kind):
     versions = _versions(path, kind)
     if not versions:
         raise ValueError(
-            f"No {kind.name} at {path}. Expected a folder that `zoo.export` wrote, with "
-            f"a version such as 1 in it."
+            f"No {kind.name} at {path}. Expected a folder that `zoo.export` wrote, "
+            f"with a version such as 1 in it."
         )
     return path / str(max(versions))
 

@@ -51,6 +51,10 @@ class PlainLayers:
             return rule(self, operation, x)
         if not isinstance(operation, keras.layers.Layer):
             return operation(*self._split_all(args), **self._split_all(kwargs))
+        return self.call_stock(operation, *args, **kwargs)
+
+    def call_stock(self, operation, *args, **kwargs):
+        """A stock layer; one that works on each number alone may keep maps merged."""
         orders = {self._order(x) for x in keras.tree.flatten(args)}
         if len(orders) == 1 and orders != {None} and _is_elementwise(operation):
             return self._merge_again(self._stock(operation, *args), orders.pop())
@@ -124,15 +128,11 @@ class PlainLayers:
 
     def _stock(self, layer, *args, **kwargs):
         """A stock layer as it is, but for what only training needs."""
-        config = layer.get_config()
+        config = _inference_config(layer)
         activation = getattr(layer, "activation", None)
         is_ours = activation is not None and not _is_of_keras(activation)
         if is_ours:
             config["activation"] = None
-        for key in config:
-            if key.endswith(TRAINING_ONLY):
-                config[key] = None
-        config["dtype"] = _full_precision(layer)
         name = f"{layer.name}_linear" if is_ours else layer.name
         if name not in self._made:
             self._made[name] = type(layer).from_config({**config, "name": name})
@@ -140,6 +140,15 @@ class PlainLayers:
                 self._weights.append((self._made[name], layer.get_weights()))
         outputs = self._made[name](*args, **kwargs)
         return activation(outputs) if is_ours else outputs
+
+
+def _inference_config(layer):
+    """The layer's, without what only training needs, in full precision."""
+    config = layer.get_config()
+    for key in config:
+        if key.endswith(TRAINING_ONLY):
+            config[key] = None
+    return {**config, "dtype": _full_precision(layer)}
 
 
 def _is_of_keras(activation):
@@ -269,16 +278,40 @@ def _batch_normalization(plain, layer, x):
     merged, order = plain.merge(x)
     if order is None or layer.axis not in (-1, 4):
         return plain._stock(layer, plain.split(x))
-    config = {**layer.get_config(), "axis": -1, "dtype": _full_precision(layer)}
-    for key in config:
-        if key.endswith(TRAINING_ONLY):
-            config[key] = None
+    config = {**_inference_config(layer), "axis": -1}
     name = config.pop("name")
     weights = [np.tile(weight, order) for weight in layer.get_weights()]
     kind = keras.layers.BatchNormalization
     return plain._merge_again(
         plain.layer(kind, name, merged, weights=weights, **config), order
     )
+
+
+def _convolution(plain, layer, x):
+    """Keras computes `groups=` by XLA only: here each group is a convolution."""
+    if layer.groups == 1:
+        return plain.call_stock(layer, x)
+    x = plain.split(x)
+    axis = -1 if layer.data_format == "channels_last" else 1
+    config = {**_inference_config(layer), "groups": 1, "activation": None}
+    config["filters"] = layer.filters // layer.groups
+    del config["name"]
+    weights = [
+        np.split(ops.convert_to_numpy(weight), layer.groups, axis=-1)
+        for weight in (layer.kernel, *([layer.bias] if layer.use_bias else []))
+    ]
+    maps = [
+        plain.layer(
+            type(layer),
+            f"{layer.name}_group_{group}",
+            part,
+            weights=[weight[group] for weight in weights],
+            **config,
+        )
+        for group, part in enumerate(ops.split(x, layer.groups, axis=axis))
+    ]
+    outputs = ops.concatenate(maps, axis=axis)
+    return plain.activate(outputs, layer.activation, layer.name)
 
 
 def _group_dropout(plain, layer, x):
@@ -522,6 +555,9 @@ def _mel_spectrogram(plain, layer, x):
 
 _RULES = {
     keras.layers.BatchNormalization: _batch_normalization,
+    keras.layers.Conv1D: _convolution,
+    keras.layers.Conv2D: _convolution,
+    keras.layers.Conv3D: _convolution,
     layers.GroupAveragePooling2D: _group_average_pooling_2d,
     layers.GroupConv2D: _group_conv_2d,
     layers.GroupDropout: _group_dropout,

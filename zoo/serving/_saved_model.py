@@ -25,9 +25,9 @@ def write_saved_model(model, folder, card=None, name=None, version=None):
     """
     specification = input_specification(model)
     archive = keras.export.ExportArchive()
-    predict = archive.track_and_add_endpoint("predict", model, [specification])
-    archive.add_endpoint("serving_default", arrays_endpoint(model, predict))
-    encoded = None if card is None else encoded_files(model, predict, card)
+    archive.track(model)
+    archive.add_endpoint("serving_default", arrays_endpoint(model))
+    encoded = None if card is None else encoded_files(model, card)
     if encoded is not None:
         archive.add_endpoint("serve_bytes", encoded.endpoint)
     archive.write_out(str(folder), verbose=False)
@@ -52,14 +52,14 @@ def input_specification(model):
     return tf.TensorSpec((None, *symbol.shape[1:]), symbol.dtype, name=symbol.name)
 
 
-def arrays_endpoint(model, predict):
+def arrays_endpoint(model):
     """A `tf.function` from the array to a dictionary of the named output."""
     (output_name,) = model.output_names
 
     # The specification names the signature's input, the dictionary its output.
     @tf.function(input_signature=[input_specification(model)])
     def serve(inputs):
-        return {output_name: predict(inputs)}
+        return {output_name: model(inputs, training=False)}
 
     return serve
 

@@ -31,7 +31,7 @@ def write_onnx(model, path):
 
         patch_tf2onnx()  # tf2onnx 1.17 asks for names that NumPy 2 has not
         tf2onnx.convert.from_function(
-            arrays_endpoint(model, lambda inputs: model(inputs, training=False)),
+            arrays_endpoint(model),
             [input_specification(model)],
             opset=17,
             output_path=str(path),

@@ -68,7 +68,7 @@ if "zoo" in sys.modules:
 
 
 def run_exported(path, batches, format="saved_model"):
-    """Runs what `zoo.export` wrote in another process, which never imports this package.
+    """Runs what `zoo.export` wrote in a process that never imports this package.
 
     It is the proof that an export stands by itself.
 
