@@ -11,11 +11,12 @@ import binascii
 
 import numpy as np
 import tensorflow as tf
+from fastapi.exceptions import RequestValidationError
 from mlserver import MLModel
-from mlserver.codecs import NumpyCodec, StringCodec
+from mlserver.codecs import NumpyCodec
 from mlserver.errors import InferenceError
 from mlserver.grpc.converters import ModelInferRequestConverter
-from mlserver.types import InferenceResponse
+from mlserver.types import InferenceResponse, ResponseOutput
 from mlserver.utils import get_model_uri
 
 SIGNATURES = ("serving_default", "serve_bytes")
@@ -157,7 +158,9 @@ def _bytes(name, file):
 
 def _encode(name, values):
     if values.dtype.kind in "OSU":
-        return StringCodec.encode_output(name, [label.decode() for label in values])
+        return ResponseOutput(
+            name=name, shape=values.shape, datatype="BYTES", data=values.tolist()
+        )
     return NumpyCodec.encode_output(name, values)
 
 
@@ -185,4 +188,21 @@ def _refuse_what_cannot_be_read():
     ModelInferRequestConverter.to_types = staticmethod(to_types)
 
 
+def _say_what_is_wrong_only():
+    """FastAPI sends a body that is no request back, all of it."""
+    errors = RequestValidationError.errors
+    if getattr(errors, "is_short", False):
+        return
+
+    def short(self):
+        return [
+            {key: error[key] for key in ("type", "loc", "msg") if key in error}
+            for error in errors(self)[:3]
+        ]
+
+    short.is_short = True
+    RequestValidationError.errors = short
+
+
 _refuse_what_cannot_be_read()
+_say_what_is_wrong_only()
