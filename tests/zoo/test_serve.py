@@ -281,6 +281,31 @@ def test_bad_requests_are_answered_with_a_sentence(port, fault):
     assert outputs_of(post(port, "p4cnn", good))["probabilities"].shape == (1, 10)
 
 
+@pytest.mark.parametrize(
+    ("name", "file", "sentence"),
+    [
+        ("p4cnn", b"", "empty"),
+        ("p4cnn", b"\x89PNG\r\n\x1a\n broken", "PNG"),
+        ("m5", b"", "too short"),
+        ("m5", b"\x89 no sound at all, \xff but longer than a header is", "read"),
+        ("m5", b"RIFF0000WAVEfmt no sound either \xff\xff\xff\xff\xff", ""),
+        ("m5", os.urandom(10_000_000), ""),
+    ],
+)
+def test_what_is_wrong_with_a_file(port, stub, models, name, file, sentence):
+    input_name = f"{models[name].input.name}_bytes"
+    given = tensor(input_name, "BYTES", [1], [base64.b64encode(file).decode()])
+    response = post(port, name, {"inputs": [given]})
+    assert response.status_code == 400, response.text
+    said = response.json()["error"].removeprefix(f"{input_name}: ")
+    assert sentence in said and len(said) > 10 and "<" not in said
+    request = grpc_request(name, input_name, "BYTES", [1], bytes_contents=[file])
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.ModelInfer(request)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert said in caught.value.details()
+
+
 def test_an_unknown_model(port):
     good = {"inputs": [tensor("image", "FP32", IMAGE, ZEROS)]}
     assert post(port, "vgg16", good).status_code == 404

@@ -29,6 +29,8 @@ DATATYPES = {
     tf.uint8: "UINT8",
     tf.string: "BYTES",
 }
+# How lines of TensorFlow's messages start that say where, and not what.
+NO_SENTENCE = ("Graph", "Detected", "(", "<", "[")
 CONTENT_TYPES = (None, "np", "base64")
 
 
@@ -54,6 +56,8 @@ class SavedModelRuntime(MLModel):
             outputs = await asyncio.to_thread(signature, **{given.name: value})
         except tf.errors.InvalidArgumentError as error:
             raise InferenceError(f"{given.name}: {_first_line(error)}") from error
+        except UnicodeDecodeError as error:  # a message that quotes the file's bytes
+            raise InferenceError(f"{given.name}: the file can't be read") from error
         outputs = {name: output.numpy() for name, output in outputs.items()}
         return InferenceResponse(
             model_name=self.name,
@@ -167,7 +171,7 @@ def _encode(name, values):
 def _first_line(error):
     """What a person can use of TensorFlow's message."""
     lines = [line.strip() for line in error.message.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith(("Graph", "Detected", "("))]
+    lines = [line for line in lines if not line.startswith(NO_SENTENCE)]
     text = lines[0] if lines else "not what the model takes"
     return text.split("[[")[0].split("\t")[0].strip()
 
