@@ -306,6 +306,16 @@ def test_what_is_wrong_with_a_file(port, stub, models, name, file, sentence):
     assert said in caught.value.details()
 
 
+def test_json_that_is_not_called_so(port):
+    url = f"http://127.0.0.1:{port}/v2/models/p4cnn/infer"
+    good = {"inputs": [tensor("image", "FP32", IMAGE, ZEROS)]}
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}  # as curl says
+    body = json.dumps(good).encode()
+    response = requests.post(url, data=body, headers=headers, timeout=10)
+    assert response.status_code == 422
+    assert "Content-Type: application/json" in response.text
+
+
 def test_an_unknown_model(port):
     good = {"inputs": [tensor("image", "FP32", IMAGE, ZEROS)]}
     assert post(port, "vgg16", good).status_code == 404

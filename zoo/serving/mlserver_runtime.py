@@ -199,10 +199,13 @@ def _say_what_is_wrong_only():
         return
 
     def short(self):
-        return [
+        said = [
             {key: error[key] for key in ("type", "loc", "msg") if key in error}
             for error in errors(self)[:3]
         ]
+        if isinstance(self.body, bytes):  # it was not tried
+            said[0]["msg"] += "; send it with Content-Type: application/json"
+        return said
 
     short.is_short = True
     RequestValidationError.errors = short
