@@ -115,10 +115,15 @@ class Runtime:
 
 @pytest.fixture(scope="module")
 def runtimes():
-    """One process a format, started when it is first asked for."""
+    """One process a format, started when it is first asked for.
+
+    TensorFlow gives little memory back: at full sizes each file gets its own process.
+    """
     started = {}
 
     def runtime(name):
+        if FULL_SIZES and name in started:
+            started.pop(name).end()
         if name not in started:
             started[name] = Runtime(name)
         return started[name]
