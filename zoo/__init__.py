@@ -48,7 +48,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "z2cnn",
         ],
         "preprocessing": ["preprocess_input"],
-        "serving.saved_model": ["export"],
+        "serving.export": ["export"],
+        "serving.plain": ["to_plain"],
     },
 )
 

@@ -511,13 +511,79 @@ def check_command(
 @app.command("export")
 def export_command(
     model: ModelPath,
-    out: Annotated[Path, typer.Option(help="The folder to write, new or empty.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="A folder for versions, or a file: that depends on --format"),
+    ],
+    format: Annotated[
+        str, typer.Option(help="saved_model, openvino, onnx, litert or keras.")
+    ] = "saved_model",
+    version: Annotated[
+        int | None, typer.Option(help="By default one more than the last.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there.")
+    ] = False,
+    input_name: Annotated[
+        str | None, typer.Option(help="For a model whose input has no name.")
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="LiteRT in 8 bits; takes --data.")
+    ] = False,
+    data: Annotated[
+        str | None, typer.Option(help="Calibrates and measures the 8 bits.")
+    ] = None,
+    data_dir: DataDir = None,
+    labels: Labels = None,
+    split_by: SplitBy = None,
+    held_out: HeldOut = None,
 ):
-    """Writes a SavedModel, and tries it in a process that has only TensorFlow."""
+    """Writes a model for servers, phones, ... and runs what was written elsewhere."""
     zoo = _import_zoo()
-    difference = _export(zoo, model, out)
-    _print(f"SavedModel: {out}")
-    _print(f"largest difference to model.predict, after reload: {difference:.1e}")
+    if not int8:
+        if data is not None:
+            raise ValueError("--data is for --int8.")
+        written, difference = _export(
+            zoo,
+            model,
+            out,
+            format=format,
+            version=version,
+            overwrite=overwrite,
+            input_name=input_name,
+        )
+        _print(f"{format}: {written}")
+        _print(f"largest difference to model.predict, after reload: {difference:.1e}")
+        return
+    if format != "litert" or data is None:
+        raise ValueError("--int8 takes --format litert and --data with classes.")
+    sound = _given(labels=labels, split_by=split_by, held_out=held_out)
+    figures = zoo.serving.export_int8(
+        model, out, data, data_dir=data_dir, overwrite=overwrite, **sound
+    )
+    _print_figures(f"{out} on {data}", figures)
+
+
+@app.command("serve")
+def serve_command(
+    path: Annotated[Path, typer.Argument(help="What `zoo export` wrote, or a folder.")],
+    host: Annotated[str, typer.Option(help="0.0.0.0 for every address.")] = "127.0.0.1",
+    http_port: Annotated[int, typer.Option(help="Of REST.")] = 8080,
+    grpc_port: Annotated[
+        int, typer.Option(help="Of gRPC; metrics are at the next one.")
+    ] = 8081,
+    workers: Annotated[
+        int, typer.Option(help="Processes that compute; 0 for the server's own.")
+    ] = 0,
+):
+    """Serves exported models with MLServer: KServe's V2 protocol, REST and gRPC."""
+    zoo = _import_zoo()
+    arguments, environment = zoo.serving.server_command(
+        path, host, http_port, grpc_port, workers
+    )
+    _print(f"serving {path} at http://{host}:{http_port}/v2, gRPC at {grpc_port}")
+    sys.stdout.flush()
+    os.execve(arguments[0], arguments, environment)
 
 
 @app.command("demo")
@@ -546,7 +612,7 @@ def demo_command(
         )
         model = zoo.load_model(out / name)
         errors[name] = zoo.equivariance_report(model, group="C4").output_error
-    difference = _export(zoo, out / "p4cnn", out / "saved_model", overwrite=True)
+    _, difference = _export(zoo, out / "p4cnn", out / "saved_model")
     _draw_turning_picture(zoo, out)
 
     planar, exact = (100 * metrics[name]["test_accuracy"] for name in metrics)
@@ -627,23 +693,26 @@ def _image_shape(model, size):
     return (size, size, own[3])
 
 
-def _export(zoo, path, out, overwrite=False):
-    """Exports, and returns the largest difference after reload in another process."""
+def _export(zoo, path, out, format="saved_model", **options):
+    """Exports; returns where, and the largest difference in another process."""
     import numpy as np
 
-    from zoo.serving.saved_model import check_place, run_saved_model
+    from zoo.serving._places import check_place
+    from zoo.serving.formats import find_format
     from zoo.training.evaluation import load_with_card
 
-    check_place(out, overwrite)
+    # Refused before a model is loaded.
+    check_place(out, find_format(format), options.get("overwrite", False))
     model, card = load_with_card(path)
-    zoo.export(model, out, card=card, overwrite=overwrite)
+    written = zoo.export(model, out, format, card=card, **options)
     shape = [size or 64 for size in model.input_shape[1:]]
     noise = np.random.default_rng(0).standard_normal((16, *shape))
     if "int" in model.inputs[0].dtype:
         noise = 100 * np.abs(noise)
     noise = noise.astype(model.inputs[0].dtype)
-    (served,) = run_saved_model(out, noise).values()
-    return float(np.abs(served - model.predict(noise, verbose=0)).max())
+    (outputs,) = zoo.serving.run_exported(written, [noise], format)
+    (served,) = outputs.values()
+    return written, float(np.abs(served - model.predict(noise, verbose=0)).max())
 
 
 def _draw_turning_picture(zoo, out):

@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -263,10 +264,70 @@ def test_export(run, tmp_path):
     assert result.exit_code == 0, result.output
     difference = float(re.search(r"after reload: (\S+)", result.stdout).group(1))
     assert difference < 1e-6
-    card = zoo.ModelCard.from_json((out / "assets.extra" / "card.json").read_text())
+    text = (out / "1" / "assets.extra" / "card.json").read_text()
+    card = zoo.ModelCard.from_json(text)
     assert card.normalization != zoo.Normalization()
-    assert "exists already" in refused("export", run[0], "--out", out)
+    assert "positive" in refused("export", run[0], "--out", out, "--version", 0)
+    assert "never replaced" in refused("export", run[0], "--out", out, "--version", 1)
+    assert os.listdir(out) == ["1"]
     assert "No model at" in refused("export", tmp_path / "x", "--out", tmp_path / "y")
+
+
+def test_export_as_one_file(run, tmp_path):
+    out = tmp_path / "net.onnx"
+    result = call("export", run[0], "--out", out, "--format", "onnx")
+    assert result.exit_code == 0, result.output
+    line = ("export", run[0], "--out", out, "--format", "onnx")
+    assert "exists already" in refused(*line)
+    assert call(*line, "--overwrite").exit_code == 0
+    assert "ends in .tflite" in refused(*line[:-1], "litert")
+    assert "must be one of" in refused(*line[:-1], "pickle")
+
+
+def test_export_in_8_bits(tmp_path):
+    """On a net that has learned something: then 8 bits cost little."""
+    model = zoo.mlp(input_shape=(8, 8, 1), hidden=(64,), name="small_mlp")
+    model.compile("adam", "sparse_categorical_crossentropy")
+    train = zoo.datasets.load("digits", "train")
+    model.fit(train, epochs=8, shuffle=False, verbose=0)
+    model.save(tmp_path / "net.keras")
+    out = tmp_path / "net.tflite"
+    line = ("export", tmp_path / "net.keras", "--out", out, "--format", "litert")
+    line += ("--int8", "--data", "digits")
+    result = call(*line)
+    assert result.exit_code == 0, result.output
+    figures = {
+        name: float(re.search(rf"\b{name} +│ +([\d.]+)", result.stdout).group(1))
+        for name in ("examples", "accuracy", "accuracy_int8", "agreement")
+    }
+    assert figures["examples"] == zoo.datasets.info("digits").splits["test"]
+    assert figures["accuracy"] > 0.8
+    assert abs(figures["accuracy"] - figures["accuracy_int8"]) < 0.03
+    assert figures["agreement"] > 0.95
+    whole = tmp_path / "whole.tflite"
+    zoo.export(model, whole, format="litert")
+    assert out.stat().st_size < 0.5 * whole.stat().st_size
+    assert "--data is for" in refused(*line[:-3], *line[-2:])
+    assert "--int8 takes" in refused(*line[:-2])
+    assert "exists already" in refused(*line)
+
+
+def test_serve_refuses_what_can_not_be_served(tmp_path, monkeypatch):
+    assert "No saved_model at" in refused("serve", tmp_path / "none")
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_text("half")
+    assert "export the model anew" in refused("serve", tmp_path)
+    (tmp_path / "1" / "model-settings.json").write_text("{}")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert "can't be used" in refused("serve", tmp_path, "--http-port", port)
+    assert "from 1 to 65535" in refused("serve", tmp_path, "--grpc-port", 0)
+    line = refused("serve", tmp_path, "--http-port", 21_000, "--grpc-port", 21_001)
+    assert "does not run as saved_model" in line
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "convzoo[serve]" in refused("serve", tmp_path)
 
 
 def test_demo_refuses_a_folder_with_something_else(tmp_path):
@@ -318,7 +379,9 @@ def test_models_that_do_not_fit_the_commands(tmp_path):
     assert "as --size" in refused("check", open_size)
     assert "EXACT" in call("check", open_size, "--size", 9).stdout
     assert "not built" in refused("export", unbuilt, "--out", tmp_path / "a")
-    assert call("export", vector, "--out", tmp_path / "b").exit_code == 0
+    line = ("export", vector, "--out", tmp_path / "b.keras", "--format", "keras")
+    assert "has no name" in refused(*line)
+    assert call(*line, "--input-name", "features").exit_code == 0
     assert refused("evaluate", unbuilt, "--data", "digits")
     assert not (tmp_path / "a").exists()
 
@@ -339,7 +402,7 @@ def fake_demo(monkeypatch):
     monkeypatch.setattr(zoo.training, "train", train)
     monkeypatch.setattr(zoo, "load_model", lambda path: Path(path).name)
     monkeypatch.setattr(zoo, "equivariance_report", report)
-    monkeypatch.setattr(cli, "_export", lambda *a, **k: facts["difference"])
+    monkeypatch.setattr(cli, "_export", lambda *a, **k: (a[2], facts["difference"]))
     monkeypatch.setattr(cli, "_draw_turning_picture", lambda *a: None)
     return facts
 

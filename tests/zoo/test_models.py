@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from equivariance import equivariance_error
+from small_models import MODELS, SMALL, build, draw_again, noise
 
 import zoo
 from zoo.audio.tasks import TASKS, loss_for_task
@@ -13,7 +14,6 @@ from zoo.audio.tempo_crossentropy import LOWEST_BPM
 from zoo.layers.groups import get_group
 from zoo.training.losses import loss_for
 
-MODELS = zoo.list_models()
 IMAGE_MODELS = [name for name in MODELS if zoo.card(name).input_name == "image"]
 SOUND_MODELS = [name for name in MODELS if name not in IMAGE_MODELS]
 # Of sound nets, by the name of their output.
@@ -28,45 +28,8 @@ NO_TASK = {"crepe"}
 # Outputs that are independent of each other, each from 0 to 1.
 INDEPENDENT = {"pitch", "tags"}
 
-# A size at which a large net is quick to build and run.
-SMALL = {
-    "alexnet": {"input_shape": (67, 67, 3)},
-    "audio_mlp": {"input_shape": (500, 1)},
-    "crepe": {"capacity": "tiny"},
-    "deep_tempo": {"input_shape": (32_256, 1), "filters": 4},
-    "m3": {"input_shape": (800, 1), "filters": 8},
-    "m5": {"input_shape": (1_100, 1), "filters": 8},
-    "m11": {"input_shape": (1_100, 1), "filters": 4},
-    "m18": {"input_shape": (1_100, 1), "filters": 4},
-    "m34_res": {"input_shape": (1_100, 1), "filters": 4},
-    "sample_cnn": {"input_shape": (243, 1)},
-    "tcn": {"input_shape": (64, 1), "levels": 3},
-    "tempo_cnn": {"input_shape": (15_872, 1)},
-    "wavelet_net": {"input_shape": (128, 1), "variant": "W3"},
-}
 # Learning rates. Batch normalisation behind each of many layers multiplies gradients.
 STEPS = {"m11": 1e-5, "m18": 1e-8, "m34_res": 1e-8}
-
-
-def build(name, **arguments):
-    # The number of tempi is fixed: what is said of other numbers, holds for classes.
-    if "classes" in arguments and zoo.card(name).outputs == ("tempo",):
-        arguments = {"task": "classes", **arguments}
-    return zoo.create_model(name, **{**SMALL.get(name, {}), **arguments})
-
-
-def draw_again(model):
-    """By Glorot's rule: tiny weights and large biases would hide any difference."""
-    for seed, weight in enumerate(model.trainable_weights):
-        if len(weight.shape) > 1:
-            weight.assign(keras.initializers.GlorotUniform(seed)(weight.shape))
-        elif weight.path.endswith("bias"):
-            weight.assign(keras.ops.zeros(weight.shape))
-
-
-def noise(model, batch=4, seed=0):
-    shape = (batch, *model.input_shape[1:])
-    return np.random.default_rng(seed).standard_normal(shape).astype("float32")
 
 
 def labels(model, batch=8):

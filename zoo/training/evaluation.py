@@ -93,9 +93,43 @@ def evaluate(
             f"known. Expected a functional or sequential model, built."
         )
     if is_sound:
-        return _evaluate_on_sounds(
-            model, card, data, split, data_dir, batch_size, sound
-        )
+        clips = sounds_for(model, card, data, data_dir, sound)
+        dataset = normalized(clips.load(split, batch_size, training=False), card)
+        result = measure_sounds(model, dataset, clips.info.task, clips.songs(split))
+        return {**result, "labels": clips.info.classes}
+    dataset, info = images_for(
+        model, card, data, split, data_dir, batch_size, views, image_shape, skip_bad
+    )
+    return {**measure(model, dataset, views), "labels": info.classes}
+
+
+def images_for(
+    model,
+    card,
+    data,
+    split,
+    data_dir=None,
+    batch_size=128,
+    views=1,
+    image_shape=None,
+    skip_bad=False,
+    training=False,
+):
+    """Batches of (normalised image, label) that a model takes, in order.
+
+    Args:
+        model: a functional or sequential Keras model.
+        card: its `ModelCard`, or None.
+        data, split, data_dir, batch_size, views, image_shape, skip_bad: as of
+            `evaluate`.
+        training: whether they come shuffled, as for training.
+
+    Returns:
+        A finite `tf.data.Dataset`, and the `DatasetInfo`.
+
+    Raises:
+        ValueError: if they do not fit together.
+    """
     shape = tuple(model.input_shape[1:])
     info, options = find_data(data, data_dir, image_shape, shape, skip_bad)
     check_fits(model, info)
@@ -108,16 +142,24 @@ def evaluate(
         split,
         batch_size=batch_size,
         data_dir=data_dir,
-        training=False,
+        training=training,
         **options,
     )
     if views == 1:
         dataset = resized(dataset, info)
-    result = measure(model, normalized(dataset, card), views)
-    return {**result, "labels": info.classes}
+    return normalized(dataset, card), info
 
 
-def _evaluate_on_sounds(model, card, data, split, data_dir, batch_size, sound):
+def sounds_for(model, card, data, data_dir, sound):
+    """The `SoundClips` of a data set, of the length and rate that a model takes.
+
+    Args:
+        model, card, data, data_dir: as of `images_for`.
+        sound: what `zoo.datasets.load` takes of sounds.
+
+    Raises:
+        ValueError: if they do not fit together.
+    """
     known = zoo.datasets.info(data, **sound)
     if card is not None and known.sample_rate is not None:
         rate = sound.setdefault("sample_rate", card.sample_rate or known.sample_rate)
@@ -125,9 +167,7 @@ def _evaluate_on_sounds(model, card, data, split, data_dir, batch_size, sound):
             sound.setdefault("seconds", model.input_shape[1] / rate)
     clips = find_sounds(data, data_dir, sound=sound)
     check_sounds_fit(model, card, clips.info)
-    dataset = normalized(clips.load(split, batch_size, training=False), card)
-    result = measure_sounds(model, dataset, clips.info.task, clips.songs(split))
-    return {**result, "labels": clips.info.classes}
+    return clips
 
 
 def load_with_card(path):
