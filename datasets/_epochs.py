@@ -12,7 +12,7 @@ class Epochs:
     Attributes:
         batch_size: examples a step, of all processes and devices together.
         steps: batches an epoch.
-        left_out: examples that an epoch leaves out, because they fill no batch.
+        left_out: examples that an epoch leaves out, because they can't be shared out.
         share: the `Share` of each batch that this process reads.
         by_files: whether processes share out files; otherwise single examples.
 
@@ -31,8 +31,9 @@ class Epochs:
         """Of private parts: `zoo.datasets.epochs` makes them.
 
         Args:
-            source: what has `count`, `by_files(share)`, `steps(batch_size, share)`
-                and `dataset(epoch, first_step, batch_size, seed, share)`.
+            source: what has `by_files(share)`, `steps(batch_size, share)`,
+                `left_out(batch_size, share)` and
+                `dataset(epoch, first_step, batch_size, seed, share)`.
             batch_size, share: see above.
             seed: integer that decides the order, and what chance does.
             changes: functions as `map` takes them.
@@ -40,7 +41,7 @@ class Epochs:
         self.batch_size = batch_size
         self.share = share or Share()
         self.steps = source.steps(batch_size, self.share)
-        self.left_out = max(0, source.count - self.steps * batch_size)
+        self.left_out = source.left_out(batch_size, self.share)
         self.by_files = source.by_files(self.share)
         self._source = source
         self._seed = seed

@@ -24,15 +24,23 @@ class MemorySource:
     def steps(self, batch_size, share):
         return share.steps(self.count, batch_size)
 
+    def left_out(self, batch_size, share):
+        return self.count % batch_size - share.rest(self.count, batch_size)
+
     def dataset(self, epoch, first_step, batch_size, seed, share):
-        own, rest = own_positions(self.count, batch_size, share, first_step)
+        whole, rest = own_positions(self.count, batch_size, share, first_step)
+        dataset = self._batches(whole, epoch, seed)
+        if len(rest):
+            dataset = dataset.concatenate(self._batches(rest, epoch, seed))
+        return dataset
+
+    def _batches(self, positions, epoch, seed):
+        """A batch for each row of positions in the order of the epoch."""
         with tf.device("CPU:0"):  # also where there is a GPU: tf.data works there
             order = tf.constant(epoch_order(self.count, seed, epoch))
             # Each element is a batch of positions: a tf.data service that deals out
             # elements keeps batches whole.
-            dataset = tf.data.Dataset.from_tensor_slices(own)
-            if len(rest):
-                dataset = dataset.concatenate(tf.data.Dataset.from_tensors(rest))
+            dataset = tf.data.Dataset.from_tensor_slices(positions)
         if self._change is None:
             return dataset.map(
                 lambda positions: self._read(tf.gather(order, positions)),
@@ -46,4 +54,4 @@ class MemorySource:
             return self._change((inputs[0], targets[0]), seed)
 
         dataset = dataset.unbatch().map(changed, num_parallel_calls=tf.data.AUTOTUNE)
-        return dataset.batch(batch_size // share.slices, drop_remainder=not len(rest))
+        return dataset.batch(max(1, positions.shape[1]))

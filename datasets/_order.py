@@ -20,8 +20,8 @@ class Share:
         workers: processes that read.
         rank: number of this one.
         replicas: devices of each.
-        whole: whether an epoch ends with its last whole batch. With several slices it
-            always does: all devices take part in every step, with equal parts.
+        whole: whether an epoch ends with its last whole batch (a TPU has programs for
+            one size only).
 
     Example:
 
@@ -39,9 +39,13 @@ class Share:
         """Parts of a batch."""
         return self.workers * self.replicas
 
+    def rest(self, count, batch_size):
+        """Examples in a smaller last batch: as many as make equal slices."""
+        return 0 if self.whole else count % batch_size // self.slices * self.slices
+
     @property
     def drops_rest(self):
-        """Whether what does not fill the last batch of an epoch is left out."""
+        """Whether processes that read files of their own end with a whole batch."""
         return self.whole or self.slices > 1
 
     def own_slices(self):
@@ -62,14 +66,37 @@ class Share:
                 f"{max(1, batch_size // self.slices) * self.slices} and "
                 f"{(batch_size // self.slices + 1) * self.slices}."
             )
-        if not self.drops_rest:
-            return -(-count // batch_size)
-        if count < batch_size:
+        steps = count // batch_size + bool(self.rest(count, batch_size))
+        if not steps:
             raise ValueError(
-                f"Several devices train on whole batches, and {count} examples are "
-                f"less than one of {batch_size}. Choose a smaller batch_size."
+                f"{count} examples make no batch of {batch_size} for {self.slices} "
+                f"devices. Choose a smaller batch_size."
             )
-        return count // batch_size
+        return steps
+
+
+def steps_of_files(counts, batch_size, share):
+    """Batches in an epoch where each process reads files of its own.
+
+    Args:
+        counts: examples that each process has.
+        batch_size: of all devices together.
+        share: a `Share`.
+
+    Raises:
+        ValueError: as `Share.steps`, also where one process has too few.
+    """
+    steps = share.steps(sum(counts), batch_size)
+    if share.drops_rest:
+        # The process with the fewest ends the epoch.
+        steps = min(counts) // (batch_size // share.workers)
+    if not steps:
+        raise ValueError(
+            f"One of {share.workers} workers has {min(counts)} examples in its files, "
+            f"less than its part of a batch of {batch_size}. Choose a smaller "
+            f"batch_size, or fewer workers."
+        )
+    return steps
 
 
 def epoch_order(count, seed, epoch, again=0):
@@ -107,23 +134,24 @@ def own_positions(count, batch_size, share, first_step=0):
         first_step: the first batch that is still to be read.
 
     Returns:
-        int64 array (slices, batch_size / slices), and one of what is left for a
-        smaller last batch, which may be empty.
+        int64 array (slices, batch_size / slices), and one of the smaller last batch,
+        which may have no slices.
 
     Example:
 
     >>> own_positions(9, 4, Share(2, 1), first_step=1)
-    (array([[6, 7]]), array([], dtype=int64))
+    (array([[6, 7]]), array([], shape=(0, 0), dtype=int64))
     >>> own_positions(5, 2, Share(), first_step=1)
-    (array([[2, 3]]), array([4]))
+    (array([[2, 3]]), array([[4]]))
     """
-    steps = share.steps(count, batch_size)
-    whole, size = count // batch_size, batch_size // share.slices
-    positions = np.arange(whole * batch_size).reshape(whole, share.slices, size)
-    own = positions[first_step:, share.own_slices()]
-    own = own.reshape(-1, size)
-    rest = np.arange(whole * batch_size, count if steps > whole else 0)
-    return own, rest if first_step < steps else rest[:0]
+    steps, rest = share.steps(count, batch_size), share.rest(count, batch_size)
+    whole, slices, own = count // batch_size, share.slices, share.own_slices()
+    positions = np.arange(whole * batch_size)
+    positions = positions.reshape(whole, slices, batch_size // slices)[first_step:, own]
+    last = np.arange(rest).reshape(slices, rest // slices)[own] + whole * batch_size
+    if first_step == steps or not rest:
+        last = last[:0]
+    return positions.reshape(-1, batch_size // slices), last
 
 
 def _random(seed, epoch, again):

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.datasets._memory_source import MemorySource
-from zoo.datasets._order import epoch_order, epoch_seed
+from zoo.datasets._order import epoch_order, epoch_seed, steps_of_files
 from zoo.datasets._sound_cache import HEAD
 
 # A larger split is read from the shards every epoch.
@@ -267,17 +267,16 @@ class _ShardSource:
         return True
 
     def steps(self, batch_size, share):
-        steps = share.steps(self.count, batch_size)
-        if not share.drops_rest:
-            return steps
         if share.workers > len(self._shards):
             raise ValueError(
                 f"The clips lie in {len(self._shards)} files, too few for "
                 f"{share.workers} workers to have one each. Take fewer workers."
             )
-        # The process with the fewest clips ends the epoch.
-        fewest = min(self._own(share, rank)[1] for rank in range(share.workers))
-        return fewest // (batch_size // share.workers)
+        counts = [self._own(share, rank)[1] for rank in range(share.workers)]
+        return steps_of_files(counts, batch_size, share)
+
+    def left_out(self, batch_size, share):
+        return max(0, self.count - self.steps(batch_size, share) * batch_size)
 
     def dataset(self, epoch, first_step, batch_size, seed, share):
         own, _ = self._own(share, share.rank)

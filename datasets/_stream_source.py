@@ -1,7 +1,7 @@
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from zoo.datasets._order import epoch_order, epoch_seed
+from zoo.datasets._order import epoch_order, epoch_seed, steps_of_files
 
 # Encoded ImageNet files, 110 kB on average, or decoded ones of a large folder.
 SHUFFLE_BUFFER = 4096
@@ -33,13 +33,11 @@ class StreamSource:
         return len(self._files) >= share.workers
 
     def steps(self, batch_size, share):
-        # Refuses a batch that can't be shared out.
-        steps = share.steps(self.count, batch_size)
-        if not share.drops_rest:
-            return steps
-        # The process with the fewest examples ends the epoch.
-        fewest = min(self._own(share, rank)[1] for rank in range(share.workers))
-        return fewest // (batch_size // share.workers)
+        counts = [self._own(share, rank)[1] for rank in range(share.workers)]
+        return steps_of_files(counts, batch_size, share)
+
+    def left_out(self, batch_size, share):
+        return max(0, self.count - self.steps(batch_size, share) * batch_size)
 
     def dataset(self, epoch, first_step, batch_size, seed, share):
         files, _ = self._own(share, share.rank)

@@ -116,7 +116,7 @@ class Backup(keras.callbacks.Callback):
             if extras.attrs["steps"] != self.steps:
                 raise ValueError(
                     f"its epochs had {extras.attrs['steps']} steps, here they have "
-                    f"{self.steps}: on several devices an epoch has whole batches only"
+                    f"{self.steps}: other devices share an epoch out otherwise"
                 )
             return int(extras.attrs["done"])
 

@@ -127,8 +127,9 @@ def fit(
 
 def compile_for(model, recipe, steps, loss, metrics, together):
     """Compiles a model as its recipe says, for what is to train it."""
-    if together.is_distributed:
-        synchronize_batch_normalization(model)
+    # On one device too: there it only sums as several do, which decides how far the
+    # weights of the two are apart.
+    synchronize_batch_normalization(model)
     # Between steps of few examples Python takes longer than the step. Under a
     # strategy Keras can't join steps.
     joined = max(1, min(steps, 64 // recipe.batch_size))
@@ -152,18 +153,18 @@ def _say_how(recipe, epochs, together):
     if not (together.is_distributed and together.is_chief):
         return
     replicas = together.strategy.num_replicas_in_sync
-    say(
-        f"{together.workers} workers, {replicas} devices in all: batches of "
-        f"{recipe.batch_size}, {recipe.batch_size // replicas} a device; an epoch is "
-        f"{epochs.steps} whole batches and leaves out the {epochs.left_out} examples "
-        f"that come last in its order; "
-        f"{'each worker reads files of its own' if epochs.by_files else 'examples'}"
-        f"{'' if epochs.by_files else ' are shared out one by one'}; learning rate "
-        f"{recipe.learning_rate:g}"
-        + (
-            f", reached from {recipe.learning_rate / replicas:g} over "
-            f"{recipe.warm_up} epochs"
-            if recipe.warm_up
-            else ""
-        )
-    )
+    said = [
+        f"{together.workers} workers, {replicas} devices in all",
+        f"{epochs.steps} batches an epoch of {recipe.batch_size}, "
+        f"{recipe.batch_size // replicas} a device",
+        "each worker reads files of its own"
+        if epochs.by_files
+        else "examples are shared out one by one",
+    ]
+    if epochs.left_out:
+        said.append(f"the last {epochs.left_out} examples of an epoch are left out")
+    rate = f"learning rate {recipe.learning_rate:g}"
+    if recipe.warm_up:
+        start = recipe.learning_rate / replicas
+        rate += f", reached from {start:g} over {recipe.warm_up} epochs"
+    say("; ".join([*said, rate]))

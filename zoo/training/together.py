@@ -47,7 +47,8 @@ class Together:
     def share(self):
         """The part of every batch that this process reads, as `Epochs` takes it."""
         replicas = self.strategy.num_replicas_in_sync // self.workers
-        return Share(self.workers, self.rank, replicas)
+        is_tpu = isinstance(self.strategy, tf.distribute.TPUStrategy)
+        return Share(self.workers, self.rank, replicas, whole=is_tpu)
 
     def sum(self, values):
         """The sum of an array over all processes."""
