@@ -78,7 +78,10 @@ class Backup(keras.callbacks.Callback):
 
     def _agree(self, model):
         """Loads what all agree on, and returns the steps that are done by it."""
-        model.optimizer.build(model.trainable_variables)
+        with self.together.strategy.scope():
+            model.optimizer.build(model.trainable_variables)
+        # Outside: there every variable that reading a file makes would be one of all
+        # workers, who do not read it.
         found = {self._steps_in(file): file for file in self._files()}
         newest = self.together.gather(max(found, default=0))
         if not any(newest):

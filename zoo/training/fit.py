@@ -78,8 +78,7 @@ def fit(
             together,
             terminated,
         )
-        with together.strategy.scope():
-            done = backup.restore(model)
+        done = backup.restore(model)
         if backup.first_step and data_service:
             raise ValueError(
                 "The run was stopped inside an epoch; a data service can't go on there "
