@@ -47,15 +47,17 @@ class Epochs:
         self._seed = seed
         self._changes = changes
 
-    def dataset(self, epoch, first_step=0):
+    def dataset(self, epoch, first_step=0, counted=True):
         """The batches of one epoch, or what is left of it: always the same.
 
         Args:
             epoch: integer from 0.
             first_step: number of the first batch.
+            counted: whether the dataset knows its length. A tf.data service deals its
+                elements out, and refuses one that does.
 
         Returns:
-            A finite `tf.data.Dataset` of (input, target) of known cardinality. Of a
+            A finite `tf.data.Dataset` of (input, target). Of a
             process with several devices each element is the part of one device.
         """
         if not 0 <= first_step <= self.steps:
@@ -73,8 +75,9 @@ class Epochs:
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.OFF
         )
-        count = (self.steps - first_step) * self.share.replicas
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(count))
+        if counted:
+            count = (self.steps - first_step) * self.share.replicas
+            dataset = dataset.apply(tf.data.experimental.assert_cardinality(count))
         return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
     def shared(self, share):

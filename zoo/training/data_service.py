@@ -5,6 +5,8 @@ import signal
 
 import tensorflow as tf
 
+from zoo._ports import check_free
+
 ADDRESS = re.compile(r"grpc://[^/:]+:\d+")
 
 
@@ -20,20 +22,23 @@ def check_service(address):
         )
 
 
-def from_service(dataset, address):
-    """The same batches, made by the workers of a service, in any order.
+def from_service(epochs, epoch, address):
+    """The batches of one epoch, made by the workers of a service, in any order.
 
     Args:
-        dataset: of known cardinality; each of its batches is made once.
+        epochs: a `zoo.datasets.Epochs`; each of its batches is made once.
+        epoch: integer from 0.
         address: "grpc://host:port" of the dispatcher.
 
     Returns:
         A `tf.data.Dataset`.
     """
-    count = dataset.cardinality()
     service = tf.data.experimental.service
     dynamic = service.ShardingPolicy.DYNAMIC
-    made = dataset.apply(service.distribute(dynamic, address))
+    made = epochs.dataset(epoch, counted=False).apply(
+        service.distribute(dynamic, address)
+    )
+    count = epochs.steps * epochs.share.replicas
     return made.apply(tf.data.experimental.assert_cardinality(count))
 
 
@@ -51,19 +56,15 @@ def start_dispatcher(port, folder=None):
     Raises:
         ValueError: the port is taken.
     """
+    if port:
+        check_free("0.0.0.0", port, "port")
     service = tf.data.experimental.service
     config = service.DispatcherConfig(
         port=port,
         work_dir=None if folder is None else str(folder),
         fault_tolerant_mode=folder is not None,
     )
-    try:
-        return service.DispatchServer(config)
-    except tf.errors.OpError as error:
-        raise ValueError(
-            f"The dispatcher can't listen at port {port}: is it taken? Choose another "
-            f"(--port)."
-        ) from error
+    return service.DispatchServer(config)
 
 
 def start_worker(dispatcher, host, port=0):
@@ -81,6 +82,8 @@ def start_worker(dispatcher, host, port=0):
         ValueError: for a dispatcher that is no such address, or a port that is taken.
     """
     check_service(dispatcher)
+    if port:
+        check_free("0.0.0.0", port, "port")
     service = tf.data.experimental.service
     config = service.WorkerConfig(
         dispatcher_address=dispatcher.removeprefix("grpc://"),
@@ -92,8 +95,7 @@ def start_worker(dispatcher, host, port=0):
         return service.WorkerServer(config)
     except tf.errors.OpError as error:
         raise ValueError(
-            f"The worker can't start at port {port}, or not reach {dispatcher}. Start "
-            f"the dispatcher first, or choose another port (--port)."
+            f"The worker can't reach {dispatcher}. Start the dispatcher first."
         ) from error
 
 

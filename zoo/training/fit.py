@@ -107,9 +107,10 @@ def fit(
             callbacks.begin()
             for epoch in range(done, recipe.epochs):
                 first = backup.first_step
-                data = epochs.dataset(epoch, first)
                 if data_service:
-                    data = from_service(data, data_service)
+                    data = from_service(epochs, epoch, data_service)
+                else:
+                    data = epochs.dataset(epoch, first)
                 model.fit(
                     _distributed(data, together),
                     steps_per_epoch=epochs.steps - first,
