@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -362,6 +363,9 @@ def data_worker_command(
     _import_zoo()
     from zoo.training.data_service import start_worker, wait_for_ever
 
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # also while it looks for it
+    _print(f"looking for {dispatcher}")
+    sys.stdout.flush()
     server = start_worker(dispatcher, host or socket.gethostname(), port)
     _print(f"worker of {dispatcher}")
     sys.stdout.flush()

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from zoo._ports import check_free
 
+# Seconds that a worker looks for its dispatcher: they may start in any order.
+PATIENCE = 600
 ADDRESS = re.compile(r"grpc://[^/:]+:\d+")
 
 
@@ -90,6 +92,7 @@ def start_worker(dispatcher, host, port=0):
         # The service puts the port that it got in the place of the last word.
         worker_address=f"{host}:{port or '%port%'}",
         port=port,
+        dispatcher_timeout_ms=1000 * PATIENCE,
     )
     try:
         return service.WorkerServer(config)
