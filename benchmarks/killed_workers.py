@@ -4,9 +4,10 @@
 
 Two processes on this machine train a p4cnn on turned digits by `zoo train`. Ten times
 one of them, drawn at random, is killed at a random moment: while TensorFlow starts,
-while it trains, while it saves. The other must end by itself, and the same commands
-take the run up again. At the end the weights are compared with those of a run of two
-workers that nobody killed, and with those of one process.
+while it trains, while it saves. The other ends by itself; where the two had not met yet
+it waits for the one that is missing. The same commands take the run up again. At the
+end the weights are compared with those of a run of two workers that nobody killed, and
+with those of one process.
 """
 
 import os
@@ -80,6 +81,16 @@ def weights(out):
     return zoo.load_model(out).get_weights()
 
 
+def ended(process):
+    """How a process ends; one that has not met its other yet waits for it."""
+    try:
+        return str(process.wait(60))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return "still waiting"
+
+
 def main():
     draw = random.Random(0)
     folder = Path(tempfile.mkdtemp())
@@ -107,7 +118,7 @@ def main():
         victim = draw.randrange(2)
         processes[victim].send_signal(signal.SIGKILL)
         killed = time.monotonic()
-        code = processes[1 - victim].wait()
+        code = ended(processes[1 - victim])
         processes[victim].wait()
         shown = epochs_shown(logs[0])
         again = shown[len(before)] if len(shown) > len(before) else None
