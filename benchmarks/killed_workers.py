@@ -29,7 +29,7 @@ import numpy as np
 
 import zoo
 
-KILLS, EPOCHS, MINUTES = 10, 30, 0.02
+KILLS, EPOCHS, MINUTES = 10, 16, 0.02
 LINE = [sys.executable, "-c", "from zoo.cli import main; main()", "train", "p4cnn"]
 LINE += ["--data", "rotated_digits", "--epochs", str(EPOCHS), "--batch-size", "400"]
 LINE += ["--recipe", "krizhevsky2012", "--learning-rate", "1e-4"]
@@ -109,7 +109,7 @@ def main():
     for kill in range(KILLS):
         before = epochs_shown(logs[0])
         processes = start_both(out, logs)
-        moment = draw.uniform(1, 30)
+        moment = draw.uniform(1, 25)
         started = time.monotonic()
         while time.monotonic() - started < moment:
             if all(process.poll() is not None for process in processes):
