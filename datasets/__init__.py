@@ -1,4 +1,4 @@
-"""Images and sounds as `tf.data` pipelines: list_datasets, info, load, audio_folder.
+"""Images and sounds as `tf.data` pipelines: list_datasets, info, load, epochs, sounds.
 
 The public names load on first use, so that `import zoo.datasets` does not
 import TensorFlow.
@@ -12,7 +12,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "_audio_folder": ["audio_folder"],
         "_catalogue": ["DatasetInfo", "info", "list_datasets"],
-        "_load": ["load"],
+        "_epochs": ["Epochs"],
+        "_load": ["epochs", "load"],
+        "_order": ["Share"],
         "_sound_clips": ["SoundClips"],
         "_sounds": ["sounds"],
     },

@@ -10,14 +10,16 @@ from zoo.datasets import _catalogue
 from zoo.datasets._alexnet_images import evaluation_image, training_image
 from zoo.datasets._arguments import check_batch_size_and_seed
 from zoo.datasets._cache import prepared_builder
+from zoo.datasets._epochs import Epochs
+from zoo.datasets._memory_source import MemorySource
 from zoo.datasets._quiet import quiet_about
+from zoo.datasets._sharding import sharded
 from zoo.datasets._shift_and_flip import shift_and_flip
 from zoo.datasets._sound_sets import sound_options, sound_set
+from zoo.datasets._stream_source import SHUFFLE_BUFFER, StreamSource
 
 # A larger split is read from disk every epoch.
 MEMORY_LIMIT = 2**31
-# Encoded ImageNet files, 110 kB on average, or decoded ones of a large folder.
-SHUFFLE_BUFFER = 4096
 
 
 def load(
@@ -101,7 +103,9 @@ def load(
         training = split.startswith("train")
     change = _change(facts, training)
 
-    if name == "imagenet2012" or count * np.prod(facts.input_shape) > MEMORY_LIMIT:
+    files = None
+    if _is_streamed(facts, count):
+        files = len(builder.info.splits[_own_split(name, split)].file_instructions)
         dataset = _streamed(builder, _own_split(name, split), training, seed)
         change = change or _as_float
     else:
@@ -125,9 +129,78 @@ def load(
         dataset = _changed(dataset, change, seed)
     if batch_size is not None:
         dataset = dataset.batch(batch_size)
-    options = tf.data.Options()
-    options.deterministic = True
-    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+    return sharded(dataset, files).prefetch(tf.data.AUTOTUNE)
+
+
+def epochs(
+    name,
+    split="train",
+    batch_size=64,
+    seed=0,
+    data_dir=None,
+    download=False,
+    image_shape=None,
+    skip_bad=False,
+    share=None,
+    **sound,
+):
+    """A training set whose every epoch can be had by its number, or from its middle on.
+
+    For training that is taken up again where it was killed, or shared out between
+    processes. The order of an epoch, and what chance does in it, is a function of seed
+    and epoch; not the order that `load` gives.
+
+    Args:
+        name, data_dir, download, image_shape, skip_bad, **sound: as `load` takes them.
+        split: "train", or a part of it.
+        batch_size: examples a step, of all processes and devices together.
+        seed: integer.
+        share: None, or the part of each batch that this process reads: a
+            `zoo.datasets.Share`.
+
+    Returns:
+        An `Epochs`.
+
+    Raises:
+        TypeError, ValueError: as `load` does, and for a batch that can't be shared out.
+
+    Example:
+
+    >>> import numpy as np
+    >>> train = epochs("digits", batch_size=100, seed=1)
+    >>> first, again = (next(iter(train.dataset(3)))[1] for _ in range(2))
+    >>> np.array_equal(first, again)
+    True
+    """
+    facts = _catalogue.info(name, image_shape=image_shape, **sound)
+    _check_arguments(facts, batch_size, seed, data_dir)
+    options = sound_options(name, sound)
+    if options is not None:
+        clips = sound_set(facts, data_dir, download, options)
+        return clips.epochs(split, batch_size, seed, share)
+    builder = _builder(facts, data_dir, download, skip_bad)
+    count = _split_size(facts, builder, split)
+    change = _change(facts, training=True)
+    if _is_streamed(facts, count):
+        source = StreamSource(builder, _own_split(name, split), change or _as_float)
+    else:
+        source = _memory_source(builder, split, facts.input_name, change)
+    return Epochs(source, batch_size, seed, share)
+
+
+def _memory_source(builder, split, input_name, change):
+    inputs, labels = _in_memory(builder, split, input_name)
+
+    def read(places):
+        return _as_float(tf.gather(inputs, places)), tf.gather(labels, places)
+
+    changed = change and (lambda example, seed: (change(example[0], seed), example[1]))
+    return MemorySource(len(labels), read, changed)
+
+
+def _is_streamed(facts, count):
+    large = count * np.prod(facts.input_shape) > MEMORY_LIMIT
+    return facts.name == "imagenet2012" or large
 
 
 def _check_arguments(facts, batch_size, seed, data_dir):

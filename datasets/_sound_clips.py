@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.datasets._arguments import check_batch_size_and_seed
+from zoo.datasets._epochs import Epochs
+from zoo.datasets._sharding import sharded
 from zoo.datasets._sound_reading import Clips
 from zoo.datasets._sound_split import Member, split_of
 from zoo.datasets._sound_table import SPLITS, classes_of, label_set, targets_of
@@ -100,9 +102,28 @@ class SoundClips:
         if training is None:
             training = split == "train"
         dataset = clips.dataset(batch_size, seed, training)
-        options = tf.data.Options()
-        options.deterministic = True
-        return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+        return sharded(dataset, clips.files()).prefetch(tf.data.AUTOTUNE)
+
+    def epochs(self, split="train", batch_size=64, seed=0, share=None):
+        """A split for training whose every epoch can be had by its number.
+
+        Args:
+            split: "train", "validation" or "test".
+            batch_size: clips a step, of all processes and devices together.
+            seed: integer that decides the order of each epoch.
+            share: None, or the part of each batch that this process reads: a
+                `zoo.datasets.Share`.
+
+        Returns:
+            A `zoo.datasets.Epochs`.
+
+        Raises:
+            ValueError: there is no such split, an argument is not of its kind, or the
+                batch can't be shared out.
+        """
+        clips = self._clips(split)
+        check_batch_size_and_seed(batch_size, seed, "clips")
+        return Epochs(clips.source(), batch_size, seed, share)
 
     def songs(self, split):
         """The file that each clip is a part of, in the order of evaluation.

@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from zoo.datasets._memory_source import MemorySource
+from zoo.datasets._order import epoch_order, epoch_seed, steps_of_files
 from zoo.datasets._sound_cache import HEAD
 
 # A larger split is read from the shards every epoch.
@@ -69,16 +71,26 @@ class Clips:
 
     def dataset(self, batch_size, seed, training):
         """A `tf.data.Dataset` of (waveform, target)."""
-        if self.bytes() > MEMORY_LIMIT:
-            return self._streamed(batch_size, seed, training)
-        return self._in_memory(batch_size, seed, training)
+        if self.files() is None:
+            return self._in_memory(batch_size, seed, training)
+        dataset = self._streamed(self._shards(), batch_size, seed, training)
+        # In the scope of a strategy each worker reads its own shards, and not so many.
+        if tf.distribute.has_strategy():
+            return dataset
+        count = -(-len(self) // (batch_size or 1))
+        return dataset.apply(tf.data.experimental.assert_cardinality(count))
+
+    def files(self):
+        """How many shards are read every epoch; None where the clips are in memory."""
+        return len(self._shards()) if self.bytes() > MEMORY_LIMIT else None
+
+    def source(self):
+        """What `Epochs` reads from."""
+        if self.files() is None:
+            return MemorySource(len(self), self._reader())
+        return _ShardSource(self)
 
     def _in_memory(self, batch_size, seed, training):
-        # On the host also where there is a GPU: tf.data works there.
-        with tf.device("CPU:0"):
-            pieces, scales = map(tf.constant, self._read())
-            lengths = tf.constant(self.length, tf.int32)
-            targets = tf.constant(self.targets[self.sound])
         # Places are shuffled, and batched, not clips: quick, and no second copy. A
         # Dataset.cache() of the clips would be cut short for good by a loop that
         # stops in its first epoch (TensorFlow 2.21, over a parallel map).
@@ -87,17 +99,25 @@ class Clips:
             dataset = dataset.shuffle(len(self), seed, reshuffle_each_iteration=True)
         if batch_size is not None:
             dataset = dataset.batch(batch_size)
-        return dataset.map(
-            lambda place: (
-                self._waveform(
-                    tf.gather(pieces, place),
-                    tf.gather(scales, place),
-                    tf.gather(lengths, place),
-                ),
-                tf.gather(targets, place),
-            ),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
+        return dataset.map(self._reader(), num_parallel_calls=tf.data.AUTOTUNE)
+
+    def _reader(self):
+        """A function from places to (waveform, target), of clips in memory."""
+        # On the host also where there is a GPU: tf.data works there.
+        with tf.device("CPU:0"):
+            pieces, scales = map(tf.constant, self._read())
+            lengths = tf.constant(self.length, tf.int32)
+            targets = tf.constant(self.targets[self.sound])
+
+        def read(place):
+            waveform = self._waveform(
+                tf.gather(pieces, place),
+                tf.gather(scales, place),
+                tf.gather(lengths, place),
+            )
+            return waveform, tf.gather(targets, place)
+
+        return read
 
     def _read(self):
         """int16 (clips, samples, channels), zero behind the end, and the scales."""
@@ -117,7 +137,25 @@ class Clips:
                 scales[clip] = scale
         return pieces, scales
 
-    def _streamed(self, batch_size, seed, training):
+    def _streamed(self, shards, batch_size, seed, training, epoch=None, first=0):
+        """Clips from the shards: reshuffled by themselves, or in the order of an epoch.
+
+        Args:
+            shards: paths, in the order of the epoch if there is one.
+            batch_size: None for single clips.
+            seed: of the order.
+            training: whether there is another order than that of the shards.
+            epoch: None, or a number: then seed and it alone decide the order.
+            first: number of the first clip.
+        """
+
+        def mixed(dataset, buffer):
+            if epoch is None:
+                return dataset.shuffle(buffer, seed, reshuffle_each_iteration=True)
+            return dataset.shuffle(
+                buffer, epoch_seed(seed, epoch), reshuffle_each_iteration=False
+            )
+
         highest = max(sound["index"] for sound in self.cache.sounds)
         # For each sound of the cache, by its index: its place among the chosen, and
         # how many clips it gives; none if it is not chosen.
@@ -154,10 +192,9 @@ class Clips:
                 tf.repeat(tf.gather(place, index), count),
             )
 
-        shards = self._shards()
         dataset = tf.data.Dataset.from_tensor_slices(shards)
-        if training:
-            dataset = dataset.shuffle(len(shards), seed, reshuffle_each_iteration=True)
+        if training and epoch is None:
+            dataset = mixed(dataset, len(shards))
         dataset = dataset.interleave(
             tf.data.TFRecordDataset,
             cycle_length=min(OPEN_SHARDS, len(shards)) if training else 1,
@@ -168,14 +205,15 @@ class Clips:
         # Where few sounds give several clips it is enough, and quicker, to mix sounds.
         by_sound = len(self) <= MIXED_BY_SOUND * len(self.chosen)
         if training and by_sound:
-            dataset = dataset.shuffle(buffer, seed, reshuffle_each_iteration=True)
+            dataset = mixed(dataset, buffer)
         # Many short sounds at a time, or one long one.
         dataset = dataset.batch(max(1, CLIPS_AT_A_TIME // most))
         dataset = dataset.map(cut, num_parallel_calls=tf.data.AUTOTUNE)
         if training and not by_sound:
-            dataset = dataset.unbatch()
-            dataset = dataset.shuffle(buffer, seed, reshuffle_each_iteration=True)
+            dataset = mixed(dataset.unbatch(), buffer).skip(first)
             dataset = dataset.batch(batch_size or CLIPS_AT_A_TIME)
+        elif first:
+            dataset = dataset.unbatch().skip(first).batch(batch_size or CLIPS_AT_A_TIME)
         else:
             dataset = dataset.rebatch(batch_size or CLIPS_AT_A_TIME)
         dataset = dataset.map(
@@ -185,13 +223,15 @@ class Clips:
             ),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
-        if batch_size is None:
-            dataset, batch_size = dataset.unbatch(), 1
-        # In the scope of a strategy each worker reads its own shards, and not so many.
-        if tf.distribute.has_strategy():
-            return dataset
-        count = -(-len(self) // batch_size)
-        return dataset.apply(tf.data.experimental.assert_cardinality(count))
+        return dataset.unbatch() if batch_size is None else dataset
+
+    def clips_of_shards(self):
+        """{path of a shard: how many of the clips it holds}, in order."""
+        counts = dict.fromkeys(self._shards(), 0)
+        clips = np.bincount(self.sound, minlength=len(self.chosen))
+        for number, count in zip(self.chosen, clips.tolist(), strict=True):
+            counts[self.cache.shards[self.cache.sounds[number]["shard"]]] += count
+        return counts
 
     def _shards(self):
         """Paths of the shards with a sound of the split in them, in order."""
@@ -213,3 +253,48 @@ class Clips:
             rms = tf.sqrt(energy / values[..., tf.newaxis, tf.newaxis])
             return RMS_LEVEL * waveform / tf.maximum(rms, RMS_FLOOR)
         return waveform
+
+
+class _ShardSource:
+    """Clips in shards, for `Epochs`: each process reads its own shards."""
+
+    def __init__(self, clips):
+        self._clips = clips
+        self._shards = list(clips.clips_of_shards().items())
+        self.count = len(clips)
+
+    def by_files(self, share):
+        return True
+
+    def steps(self, batch_size, share):
+        if share.workers > len(self._shards):
+            raise ValueError(
+                f"The clips lie in {len(self._shards)} files, too few for "
+                f"{share.workers} workers to have one each. Take fewer workers."
+            )
+        counts = [self._own(share, rank)[1] for rank in range(share.workers)]
+        return steps_of_files(counts, batch_size, share)
+
+    def left_out(self, batch_size, share):
+        return max(0, self.count - self.steps(batch_size, share) * batch_size)
+
+    def dataset(self, epoch, first_step, batch_size, seed, share):
+        own, _ = self._own(share, share.rank)
+        order = epoch_order(len(own), seed, epoch, again=share.rank)
+        dataset = self._clips._streamed(
+            [own[place][0] for place in order],
+            batch_size // share.slices,
+            seed,
+            training=True,
+            epoch=epoch,
+            first=first_step * (batch_size // share.workers),
+        )
+        if not share.drops_rest:
+            return dataset
+        steps = self.steps(batch_size, share) - first_step
+        return dataset.take(steps * share.replicas)
+
+    def _own(self, share, rank):
+        """The shards of a process, and how many clips it has in them."""
+        shards = self._shards[rank :: share.workers]
+        return shards, sum(count for _, count in shards)

@@ -2,7 +2,9 @@
 
 import difflib
 import fnmatch
+import functools
 import importlib
+import sys
 
 FAMILIES = ("zoo.image", "zoo.audio")
 
@@ -31,11 +33,30 @@ def register_model(card):
                 f"A model named {card.name!r} is registered already, by "
                 f"{_builders[card.name].__module__}. Choose another name."
             )
-        _builders[card.name] = builder
+        synchronized = _synchronized(builder)
+        _builders[card.name] = synchronized
         _cards[card.name] = card
-        return builder
+        return synchronized
 
     return register
+
+
+def _synchronized(builder):
+    """The builder; under a strategy its batch normalisation sees the whole batch."""
+
+    @functools.wraps(builder)
+    def build(*arguments, **options):
+        model = builder(*arguments, **options)
+        # Nobody makes a strategy without TensorFlow, and other backends do without.
+        tensorflow = sys.modules.get("tensorflow")
+        if tensorflow is not None and model is not None:
+            if tensorflow.distribute.get_strategy().num_replicas_in_sync > 1:
+                from zoo.training.synchronized import synchronize_batch_normalization
+
+                synchronize_batch_normalization(model)
+        return model
+
+    return build
 
 
 def list_models(pattern="*", task=None):

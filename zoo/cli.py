@@ -7,6 +7,8 @@ import contextlib
 import json
 import os
 import re
+import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -246,6 +248,31 @@ def train_command(
         str | None,
         typer.Option(help="Another set of sounds of the same labels to train on too."),
     ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="Devices: one, mirrored, multi_worker, tpu or auto."),
+    ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(help="host:port of each machine, with commas; the first writes."),
+    ] = None,
+    rank: Annotated[
+        int | None, typer.Option(help="Which of the workers this one is, from 0.")
+    ] = None,
+    scale_batch: Annotated[
+        bool,
+        typer.Option(
+            "--scale-batch",
+            help="Batch size and learning rate are those of one device.",
+        ),
+    ] = False,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(help="Save so often, beside the end of an epoch.")
+    ] = 10.0,
+    data_service: Annotated[
+        str | None,
+        typer.Option(help="grpc://host:port: who makes the batches (data-dispatcher)."),
+    ] = None,
     sample_rate: SampleRate = None,
     seconds: Seconds = None,
     labels: Labels = None,
@@ -256,6 +283,8 @@ def train_command(
 ):
     """Trains a model, or takes up again what the same command began."""
     zoo = _import_zoo()
+    from zoo.training.interruptions import Preempted, WorkerLost
+
     sound = _given(
         sample_rate=sample_rate,
         seconds=seconds,
@@ -266,30 +295,82 @@ def train_command(
         task=task,
     )
     out = out or Path("runs", f"{model}-{data}".replace("/", "-"))
-    metrics = zoo.training.train(
-        model,
-        data,
-        out,
-        epochs=epochs,
-        batch_size=batch_size,
-        recipe=recipe,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        seed=seed,
-        data_dir=data_dir,
-        download=download,
-        validation=validation,
-        image_shape=image_shape,
-        skip_bad=skip_bad,
-        weights=weights,
-        also=also,
-        **sound,
-    )
+    several = strategy in ("auto", "multi_worker") or workers is not None
+    cluster = zoo.training.find_cluster(workers, rank) if several else None
+    try:
+        metrics = zoo.training.train(
+            model,
+            data,
+            out,
+            epochs=epochs,
+            batch_size=batch_size,
+            recipe=recipe,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            seed=seed,
+            data_dir=data_dir,
+            download=download,
+            validation=validation,
+            image_shape=image_shape,
+            skip_bad=skip_bad,
+            weights=weights,
+            also=also,
+            strategy=strategy,
+            workers=workers,
+            rank=rank,
+            scale_batch=scale_batch,
+            checkpoint_minutes=checkpoint_minutes,
+            data_service=data_service,
+            **sound,
+        )
+    except (Preempted, WorkerLost) as end:
+        _fail(end.message, end.code)
+    if cluster is not None and not cluster.is_chief:
+        return
     table = _table(f"{model} on {data}", "", numbers=1)
     for name, value in metrics.items():
         table.add_row(name, _number(value))
     _print(table)
     _print(f"run folder: {out}")
+
+
+@app.command("data-dispatcher")
+def data_dispatcher_command(
+    port: Annotated[int, typer.Option(help="To listen at.")] = 5050,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to keep what a restart goes on with.")
+    ] = None,
+):
+    """Deals out the work of making batches (zoo train --data-service)."""
+    _import_zoo()
+    from zoo.training.data_service import start_dispatcher, wait_for_ever
+
+    server = start_dispatcher(port, folder)
+    _print(f"dispatcher: {server.target}")
+    sys.stdout.flush()
+    wait_for_ever()
+
+
+@app.command("data-worker")
+def data_worker_command(
+    dispatcher: Annotated[str, typer.Option(help="grpc://host:port.")],
+    host: Annotated[
+        str | None, typer.Option(help="This machine's name, as others reach it.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="To listen at; 0 for any.")] = 0,
+):
+    """Makes batches for a dispatcher."""
+    _import_zoo()
+    from zoo.training.data_service import start_worker, wait_for_ever
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # also while it looks for it
+    _print(f"looking for {dispatcher}")
+    sys.stdout.flush()
+    server = start_worker(dispatcher, host or socket.gethostname(), port)
+    _print(f"worker of {dispatcher}")
+    sys.stdout.flush()
+    wait_for_ever()
+    del server
 
 
 @app.command("evaluate")

@@ -7,6 +7,7 @@ import tensorflow as tf
 import zoo.datasets
 from zoo import _registry
 from zoo._model_card import ModelCard
+from zoo.datasets._memory_source import MemorySource
 
 NAME = "tiny"
 INFO = zoo.datasets.DatasetInfo(
@@ -51,6 +52,23 @@ class TinyData:
             raise ValueError(f"There is no data set {name!r}: choose one of tiny.")
         return INFO
 
+    def epochs(self, name, split, batch_size=64, seed=0, data_dir=None, download=False):
+        base, part = self._part(name, split)
+        images, labels = (array[part] for array in self.arrays[base])
+
+        def read(places):
+            return tf.gather(images, places), tf.gather(labels, places)
+
+        source = MemorySource(len(images), read)
+        return zoo.datasets.Epochs(source, batch_size, seed)
+
+    def _part(self, name, split):
+        self.info(name)
+        self.loaded.append(split)
+        base, _, part = split.partition("[")
+        start, _, stop = part.rstrip("]").partition(":")
+        return base, slice(int(start) if start else None, int(stop) if stop else None)
+
     def load(
         self,
         name,
@@ -61,11 +79,7 @@ class TinyData:
         download=False,
         training=None,
     ):
-        self.info(name)
-        self.loaded.append(split)
-        base, _, part = split.partition("[")
-        start, _, stop = part.rstrip("]").partition(":")
-        part = slice(int(start) if start else None, int(stop) if stop else None)
+        base, part = self._part(name, split)
         images, labels = (array[part] for array in self.arrays[base])
 
         def examples():
@@ -105,6 +119,7 @@ def install(monkeypatch):
     data = TinyData()
     monkeypatch.setattr(zoo.datasets, "info", data.info)
     monkeypatch.setattr(zoo.datasets, "load", data.load)
+    monkeypatch.setattr(zoo.datasets, "epochs", data.epochs)
     monkeypatch.setitem(_registry._builders, "tiny_net", tiny_net)
     monkeypatch.setitem(_registry._cards, "tiny_net", CARD)
     return data

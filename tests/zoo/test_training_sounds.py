@@ -79,8 +79,10 @@ GOOD = {
 def test_every_task_is_learnt_and_evaluated_again(task, folder, tmp_path):
     name = "tiny_m5"
     sound = options(task, folder)
+    # Other seeds too end well below the bound then; after 12 epochs not all.
+    fast = {**FAST, "epochs": 20} if task == "rating" else FAST
     metrics = train(
-        "m3", "audio_folder", tmp_path / "run", data_dir=folder, **FAST, **sound
+        "m3", "audio_folder", tmp_path / "run", data_dir=folder, **fast, **sound
     )
     assert GOOD[task](metrics), metrics
     for file in ("model.keras", "card.json", "history.csv", "training_curves.png"):
@@ -101,7 +103,7 @@ def test_every_task_is_learnt_and_evaluated_again(task, folder, tmp_path):
     assert card["normalization"]["level"] == 0.1
     # The same command returns the same figures and does not train again.
     assert metrics == train(
-        "m3", "audio_folder", tmp_path / "run", data_dir=folder, **FAST, **sound
+        "m3", "audio_folder", tmp_path / "run", data_dir=folder, **fast, **sound
     )
 
 

@@ -1,9 +1,9 @@
 import importlib.util
 import os
-import socket
 import sys
 from pathlib import Path
 
+from zoo._ports import check_free
 from zoo.serving._places import newest_version
 from zoo.serving.formats import find_format
 from zoo.serving.run_exported import run_exported
@@ -53,7 +53,7 @@ def server_command(path, host="127.0.0.1", http_port=8080, grpc_port=8081, worke
     ports = {"http_port": http_port, "grpc_port": grpc_port}
     ports["metrics_port"] = grpc_port + 1
     for name, port in ports.items():
-        _check_free(host, name, port)
+        check_free(host, port, name)
     for folder in folders:
         run_exported(folder, [])
     settings = {
@@ -74,17 +74,3 @@ def server_command(path, host="127.0.0.1", http_port=8080, grpc_port=8081, worke
 
 def _is_hidden(folder, root):
     return any(part.startswith(".") for part in folder.relative_to(root).parts)
-
-
-def _check_free(host, name, port):
-    if not 0 < port < 2**16:
-        raise ValueError(f"`{name}` must be from 1 to 65535. Received: {port}")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ValueError(
-                f"{host}:{port} ({name}) can't be used: {error.strerror}. Choose "
-                f"another port, or end what listens there."
-            ) from error

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 import zoo.layers
+from zoo.datasets._order import epoch_seed
 
 AUGMENTATIONS = ("speech", "music")
 
@@ -47,7 +48,7 @@ def augmentation_layers(name):
     )
 
 
-def augmented(dataset, name, task, seed):
+def augmented(dataset, name, task, seed, chances=None):
     """A data set whose clips are changed at random, differently every epoch.
 
     Args:
@@ -55,12 +56,16 @@ def augmented(dataset, name, task, seed):
         name: one of `AUGMENTATIONS`.
         task: what the target is; a tempo changes with the speed.
         seed: integer that decides all of it.
+        chances: None, or a dataset of pairs of integers to decide it by instead, one
+            pair a batch.
 
     Returns:
         A `tf.data.Dataset` of the same kind.
     """
     layers = augmentation_layers(name)
-    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
+    seeds = chances
+    if seeds is None:
+        seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
 
     def change(example, seed):
         waveform, target = example
@@ -75,3 +80,33 @@ def augmented(dataset, name, task, seed):
         change, num_parallel_calls=tf.data.AUTOTUNE
     )
     return changed.prefetch(tf.data.AUTOTUNE)
+
+
+def augmented_epochs(epochs, name, task, seed):
+    """`augmented` for each epoch: what chance does is a function of seed and epoch.
+
+    Args:
+        epochs: a `zoo.datasets.Epochs`.
+        name, task, seed: as `augmented` takes them.
+
+    Returns:
+        An `Epochs`.
+    """
+
+    def change(dataset, epoch, first_step, share):
+        chance = epoch_seed(seed, epoch, again=1)
+        return augmented(dataset, name, task, seed, _chances(chance, first_step, share))
+
+    return epochs.map(change)
+
+
+def _chances(chance, first_step, share):
+    """A pair for each slice that a process reads, that no other slice has."""
+    own = tf.constant(share.own_slices(), tf.int64)
+
+    def pair(number):
+        step = first_step + number // share.replicas
+        slice_number = step * share.slices + own[number % share.replicas]
+        return tf.stack([tf.constant(chance, tf.int64), slice_number])
+
+    return tf.data.Dataset.range(2**62).map(pair)

@@ -3,6 +3,7 @@
 import keras
 
 from zoo.training.momentum_sgd import MomentumSGD
+from zoo.training.warm_up import WarmUp
 
 
 def make_optimizer(recipe, steps):
@@ -23,6 +24,10 @@ def make_optimizer(recipe, steps):
     0.0010000000474974513
     """
     learning_rate = _learning_rate(recipe, steps * recipe.epochs)
+    if recipe.warm_up:
+        learning_rate = WarmUp(
+            learning_rate, recipe.warm_up * steps, 1 / recipe.warm_up_from
+        )
     if recipe.optimizer == "sgd":
         optimizer = MomentumSGD(
             learning_rate, recipe.momentum, weight_decay=recipe.weight_decay

@@ -23,6 +23,9 @@ class Recipe:
         optimizer: `"adam"` or `"sgd"`.
         momentum: share of its last step that SGD repeats.
         drops: for `"steps"`, shares of the run: 0.5 is after half of the epochs.
+        warm_up: epochs over which the learning rate rises to what the schedule says,
+            from `1 / warm_up_from` of it.
+        warm_up_from: see there.
         augmentation: of sounds, None, `"speech"` or `"music"`: see
             `zoo/training/augmentation.py`.
         level: of sounds, the root mean square that each clip is brought to; None
@@ -46,6 +49,8 @@ class Recipe:
     optimizer: str = "adam"
     momentum: float = 0.9
     drops: tuple[float, ...] = ()
+    warm_up: int = 0
+    warm_up_from: int = 1
     augmentation: str | None = None
     level: float | None = None
     arguments: dict = dataclasses.field(default_factory=dict)
@@ -104,12 +109,37 @@ class Recipe:
             del values["optimizer"], values["momentum"]
         if self.schedule != "steps":
             del values["drops"]
+        if not self.warm_up:
+            del values["warm_up"], values["warm_up_from"]
         for name in ("augmentation", "level"):
             if getattr(self, name) is None:
                 del values[name]
         if not self.arguments:
             del values["arguments"]
         return values
+
+    def scaled(self, replicas):
+        """The recipe for so many devices with its batch on each of them.
+
+        The learning rate grows as the batch does, and is reached over five epochs from
+        that of one device: Goyal et al. 2017 (arXiv:1706.02677), section 2, for SGD.
+        For Adam it is our choice.
+
+        Example:
+
+        >>> large = Recipe(epochs=90, batch_size=32, learning_rate=0.1).scaled(8)
+        >>> large.batch_size, large.learning_rate, large.warm_up
+        (256, 0.8, 5)
+        """
+        if replicas == 1:
+            return self
+        return dataclasses.replace(
+            self,
+            batch_size=self.batch_size * replicas,
+            learning_rate=self.learning_rate * replicas,
+            warm_up=min(5, self.epochs),
+            warm_up_from=replicas,
+        )
 
 
 _RECIPES = {

@@ -83,7 +83,8 @@ class RunFolder:
     def finish(self, metrics):
         """Writes the figures, which marks the run as finished, and tidies up."""
         self.write_json("metrics.json", metrics)
-        (self.path / "backup.weights.h5").unlink(missing_ok=True)
+        for name in ("backup.weights.h5", "backup.previous.weights.h5"):
+            (self.path / name).unlink(missing_ok=True)
         remove_partial_files(self.path)
 
     def _check_is_ours(self):

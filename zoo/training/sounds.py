@@ -15,7 +15,9 @@ from zoo._registry import builder, create_model
 from zoo.analysis.class_balance_picture import class_balance_picture
 from zoo.analysis.filters_picture import filters_picture, hears_the_waveform
 from zoo.audio.tasks import decode, find_task, loss_for_task, metrics_for_task
-from zoo.training.augmentation import augmented
+from zoo.training.augmentation import augmented_epochs
+from zoo.training.batch_normalization_reestimation import reestimate_batch_normalization
+from zoo.training.distributed import alone, begin
 from zoo.training.fit import fit
 from zoo.training.metrics.song_accuracy import SongAccuracy, song_scores
 from zoo.training.metrics.tempo_accuracy import TempoAccuracy
@@ -25,6 +27,7 @@ from zoo.training.pictures import (
     draw_training_curves,
     shown,
 )
+from zoo.training.together import Together
 
 MEASURED_AT_A_TIME = 128
 # The figure that a task is shown by: its name in `measure_sounds`, and in a picture.
@@ -57,6 +60,10 @@ class Signals:
         return zoo.datasets.load(
             self.info.name, name, batch_size, seed, training=training
         )
+
+    def epochs(self, split="train", batch_size=64, seed=0, share=None):
+        name = self.splits[split]
+        return zoo.datasets.epochs(self.info.name, name, batch_size, seed, share=share)
 
     def songs(self, split):
         return None
@@ -146,27 +153,38 @@ def check_sounds_fit(model, card, info):
         )
 
 
-def together(first, second, seed):
+def together(first, second, seed, epoch=0, first_step=0, share=None, size=None):
     """Batches of two sets at once: to each of the first as much of the second.
 
     Args:
         first: batches of (waveform, target), of known number.
         second: a `SoundClips` or `Signals` of clips like them.
         seed: of the order of the second's clips.
+        epoch, first_step, share: what `first` is, as `zoo.datasets.Epochs` says it.
+        size: of a whole batch of `first`; None to look.
 
     Returns:
         A `tf.data.Dataset` of batches up to twice as large, as many as the first has.
     """
-    clips = second.load("train", batch_size=None, seed=seed).repeat()
-    size = next(iter(first))[0].shape[0]
-    both = tf.data.Dataset.zip(first, clips.batch(size))
+    share = share or zoo.datasets.Share()
+    if size is None:
+        size = next(iter(first))[0].shape[0]
+    # One clip a slice and step: so each process has an endless stream of its own.
+    each = second.epochs("train", share.slices, seed, share)
+    wanted = (first_step * share.replicas + len(first)) * size
+    in_a_pass = each.steps * share.replicas
+    passes = -(-wanted // in_a_pass)
+    begun, seen = divmod(first_step * size, each.steps)
+    stream = each.dataset(epoch * passes + begun, seen)
+    for number in range(begun + 1, passes):
+        stream = stream.concatenate(each.dataset(epoch * passes + number))
+    both = tf.data.Dataset.zip(first, stream.unbatch().batch(size))
     joined = both.map(
         lambda one, other: (
             tf.concat([one[0], other[0]], axis=0),
             tf.concat([one[1], other[1]], axis=0),
         )
     )
-    # Of a stream that does not end, TensorFlow forgets the first's number.
     return joined.apply(tf.data.experimental.assert_cardinality(len(first)))
 
 
@@ -181,6 +199,9 @@ def train_on_sounds(
     held_out,
     weights=None,
     also=None,
+    processes=None,
+    minutes=None,
+    data_service=None,
 ):
     """The part of `zoo.training.train` that differs between sounds and images.
 
@@ -195,14 +216,23 @@ def train_on_sounds(
         held_out: name of the split to measure on, `"test"` or `"validation"`.
         weights: None, or where to start from, as builders take it.
         also: None, or the `SoundClips` of another set to train on at the same time.
+        processes: the `Together` of the run; one process by default.
+        minutes, data_service: as `fit` takes them.
 
     Returns:
         The figures of the run.
     """
     info = clips.info
     keras.utils.set_random_seed(seed)
-    model = _build(model_name, info, recipe.arguments, weights)
-    train_data = clips.load("train", recipe.batch_size, seed)
+    processes = processes or Together(None)
+
+    def build():
+        return _build(model_name, info, recipe.arguments, weights)
+
+    with processes.strategy.scope():
+        model = build()
+    epochs = clips.epochs("train", recipe.batch_size, seed)
+    train_data = epochs.dataset(0)
     targets = check_sounds(train_data, info)
     card = dataclasses.replace(
         card,
@@ -217,22 +247,40 @@ def train_on_sounds(
     plain = train_data
     if also is not None:
         check_alike(info, also.info)
-        train_data = together(train_data, also, seed)
+        epochs = epochs.map(
+            lambda dataset, epoch, first_step, share: together(
+                dataset,
+                also,
+                seed,
+                epoch,
+                first_step,
+                share,
+                recipe.batch_size // share.slices,
+            )
+        )
     if recipe.augmentation:
-        train_data = augmented(train_data, recipe.augmentation, info.task, seed)
-    train_data = normalized(train_data, card)
+        epochs = augmented_epochs(epochs, recipe.augmentation, info.task, seed)
+    epochs = epochs.map(lambda dataset, *place: normalized(dataset, card))
     held_out_data = normalized(clips.load(held_out, recipe.batch_size), card)
 
-    run.begin()
+    begin(run, processes)
     history = fit(
         model,
         recipe,
-        train_data,
+        epochs,
         held_out_data if held_out == "validation" else None,
         run,
         loss_for_task(info.task),
-        metrics_for_task(info.task, len(info.classes)),
+        # Made where the strategy is.
+        lambda: metrics_for_task(info.task, len(info.classes)),
+        processes,
+        minutes,
+        data_service,
     )
+    if not processes.is_chief:
+        return processes.broadcast(None, source=0)
+    model = alone(model, build, processes)
+    reestimate_batch_normalization(model, epochs.dataset(0))
     result = measure_sounds(model, held_out_data, info.task, clips.songs(held_out))
     trained = measure_sounds(model, normalized(plain, card), info.task)
     figure, label = FIGURES[info.task]
@@ -250,7 +298,7 @@ def train_on_sounds(
     _write(run, model, card, history, result, held_out)
     _draw_data_and_filters(run, model, info, targets)
     run.finish(metrics)
-    return metrics
+    return processes.broadcast(metrics, source=0)
 
 
 def measure_sounds(model, dataset, task, songs=None):

@@ -13,7 +13,15 @@ from zoo._registry import card as find_card
 from zoo._registry import create_model
 from zoo.analysis.equivariance import equivariance_report
 from zoo.datasets._cache import file_hash
+from zoo.training.batch_normalization_reestimation import reestimate_batch_normalization
 from zoo.training.data_check import check_images
+from zoo.training.data_service import check_service
+from zoo.training.distributed import (
+    alone,
+    begin,
+    check_batch,
+    find_together,
+)
 from zoo.training.evaluation import measure
 from zoo.training.fit import fit
 from zoo.training.losses import loss_for
@@ -45,6 +53,12 @@ def train(
     skip_bad=False,
     weights=None,
     also=None,
+    strategy=None,
+    workers=None,
+    rank=None,
+    scale_batch=False,
+    checkpoint_minutes=10,
+    data_service=None,
     **sound,
 ):
     """Trains a registered model on a data set, and leaves a run folder.
@@ -52,8 +66,9 @@ def train(
     The folder holds `run.json` (the command), `card.json` (with the normalisation and
     the results), `model.keras`, `metrics.json`, `history.csv`, TensorBoard `logs/`,
     `training_curves.png` and `confusion_matrix.png`. The same command again goes on
-    where a killed run stopped, after its last whole epoch, or returns the figures of a
-    finished one. All arguments are checked before anything is written.
+    where a killed run stopped, with the examples and random numbers that would have
+    come next, or returns the figures of a finished one. All arguments are checked
+    before anything is written.
 
     Args:
         model_name: one of `zoo.list_models()`.
@@ -76,6 +91,16 @@ def train(
             of another run of the same net.
         also: of sounds, None or the name of another set, made or prepared already, of
             the same labels: each batch holds as much of its training split too.
+        strategy: None or a word of `zoo.training.strategy`, or what that returned, to
+            train on several devices. Of several workers the first, the chief, writes
+            the folder, and the others return its figures.
+        workers, rank: as `zoo.training.strategy` takes them.
+        scale_batch: whether the batch size and learning rate are those of one device:
+            both grow with the devices, and the learning rate is reached over five
+            epochs. Otherwise they are those of all devices together.
+        checkpoint_minutes: how often an epoch is interrupted to save, beside its end.
+        data_service: "grpc://host:port" of a tf.data service that makes the batches
+            (`zoo data-dispatcher`).
         **sound: of a set of sounds, what `zoo.datasets.load` takes: `sample_rate`,
             `seconds`, `labels`, `split_by`, `held_out` (who tests), `task`, ...;
             with `validate_on` those are measured, and the test split is not touched.
@@ -112,6 +137,13 @@ def train(
         weight_decay=weight_decay,
     )
     _check_seed(seed)
+    _check_minutes(checkpoint_minutes)
+    check_service(data_service)
+    together = find_together(strategy, workers, rank)
+    if scale_batch:
+        recipe = recipe.scaled(together.strategy.num_replicas_in_sync)
+    check_batch(recipe, together)
+    how = {"minutes": checkpoint_minutes, "data_service": data_service}
     if is_sound:
         return _train_on_sounds(
             model_name,
@@ -127,6 +159,8 @@ def train(
             weights,
             also,
             sound,
+            together,
+            how,
         )
     if also is not None:
         raise ValueError(f"`also` is for sets of sounds. Received: also={also!r}")
@@ -147,27 +181,36 @@ def train(
     if weights is not None:
         command["weights"] = _content(weights)
     run = RunFolder(out, command)
-    if run.metrics is not None:
-        return run.metrics
+    finished = together.broadcast(run.metrics, source=0)
+    if finished is not None:
+        return finished
 
     keras.utils.set_random_seed(seed)
-    model = _build(model_name, info, {"weights": weights, **recipe.arguments})
+
+    def build():
+        return _build(model_name, info, {"weights": weights, **recipe.arguments})
+
+    with together.strategy.scope():
+        model = build()
     held_out = f"train[-{validation}:]" if validation else "test"
     train_split = f"train[:-{validation}]" if validation else "train"
-    train_data, held_out_data = (
+    epochs = zoo.datasets.epochs(
+        data, train_split, recipe.batch_size, seed, data_dir, download, **options
+    ).map(lambda dataset, *place: resized(dataset, info))
+    train_data = epochs.dataset(0)
+    held_out_data = resized(
         zoo.datasets.load(
             data,
-            split,
+            held_out,
             recipe.batch_size,
             seed,
             data_dir,
             download,
-            training=split == train_split,
+            training=False,
             **options,
-        )
-        for split in (train_split, held_out)
+        ),
+        info,
     )
-    train_data, held_out_data = (resized(d, info) for d in (train_data, held_out_data))
     # Shuffled: of more images than that the first are a fair sample.
     checked = train_data.take(math.ceil(CHECKED_IMAGES / recipe.batch_size))
     card = dataclasses.replace(
@@ -178,19 +221,26 @@ def train(
         parameters=sum(math.prod(w.shape) for w in model.trainable_weights),
         normalization=_normalization(card, check_images(checked, info)),
     )
+    epochs = epochs.map(lambda dataset, *place: normalized(dataset, card))
     train_data = normalized(train_data, card)
     held_out_data = normalized(held_out_data, card)
 
-    run.begin()
+    begin(run, together)
     history = fit(
         model,
         recipe,
-        train_data,
+        epochs,
         held_out_data if validation else None,
         run,
         loss_for(model),
-        ["accuracy"],
+        lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        together,
+        **how,
     )
+    if not together.is_chief:
+        return together.broadcast(None, source=0)
+    model = alone(model, build, together)
+    reestimate_batch_normalization(model, train_data)
     # One image at a time, as some recipes train, would take long.
     larger = max(recipe.batch_size, MEASURED_AT_A_TIME)
     result = measure(model, held_out_data.rebatch(larger))
@@ -230,7 +280,7 @@ def train(
     card = dataclasses.replace(card, results=(*card.results, measured))
     _write_results(run, model, card, history, result, name)
     run.finish(metrics)
-    return metrics
+    return together.broadcast(metrics, source=0)
 
 
 def _train_on_sounds(
@@ -247,6 +297,8 @@ def _train_on_sounds(
     weights,
     also,
     sound,
+    together,
+    how,
 ):
     clips = find_sounds(data, data_dir, download, validation, sound)
     info = clips.info
@@ -269,8 +321,9 @@ def _train_on_sounds(
     if more is not None:
         command["also"] = [also, more.info.source]
     run = RunFolder(out, command)
-    if run.metrics is not None:
-        return run.metrics
+    finished = together.broadcast(run.metrics, source=0)
+    if finished is not None:
+        return finished
     folder = None if data_dir is None else "FOLDER"
     start = None if weights is None else Path(weights).name
     options = {"data_dir": folder, "weights": start, "also": also, **sound}
@@ -279,7 +332,18 @@ def _train_on_sounds(
     )
     held_out = "validation" if "validation" in info.splits or validation else "test"
     return train_on_sounds(
-        model_name, card, clips, recipe, run, seed, line, held_out, weights, more
+        model_name,
+        card,
+        clips,
+        recipe,
+        run,
+        seed,
+        line,
+        held_out,
+        weights,
+        more,
+        together,
+        **how,
     )
 
 
@@ -377,6 +441,15 @@ def _check_seed(seed):
     if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**32:
         raise ValueError(
             f"`seed` must be an integer from 0 to 2**32 - 1. Received: seed={seed!r}"
+        )
+
+
+def _check_minutes(minutes):
+    is_number = isinstance(minutes, numbers.Real) and not isinstance(minutes, bool)
+    if not is_number or not 0 < minutes < math.inf:
+        raise ValueError(
+            f"`checkpoint_minutes` must be a positive number. Received: "
+            f"checkpoint_minutes={minutes!r}"
         )
 
 
