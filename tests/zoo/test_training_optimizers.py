@@ -14,6 +14,22 @@ from zoo.training.optimizers import make_optimizer
 from zoo.training.recipes import Recipe, find_recipe
 
 
+def test_the_learning_rate_warms_up():
+    recipe = Recipe(epochs=10, learning_rate=0.1, schedule="constant").scaled(4)
+    rate = make_optimizer(recipe, steps=20)._learning_rate
+    steps = [0, 50, 100, 199]
+    expected = [0.1, 0.25, 0.4, 0.4]
+    np.testing.assert_allclose([float(rate(step)) for step in steps], expected, 1e-6)
+    config = keras.saving.serialize_keras_object(rate)
+    again = keras.saving.deserialize_keras_object(config)
+    np.testing.assert_allclose([float(again(step)) for step in steps], expected, 1e-6)
+    # A cosine falls beside it as ever.
+    cosine = Recipe(epochs=10, learning_rate=0.1, schedule="cosine").scaled(4)
+    falling = make_optimizer(cosine, steps=20)._learning_rate
+    assert float(falling(0)) == pytest.approx(0.1)
+    assert float(falling(150)) == pytest.approx(0.2 * (1 + np.cos(0.75 * np.pi)), 1e-5)
+
+
 def test_momentum_sgd_is_the_papers_formula():
     random = np.random.default_rng(0)
     weight = keras.Variable(random.normal(size=3), dtype="float64")

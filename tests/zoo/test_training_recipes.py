@@ -13,6 +13,16 @@ def test_the_paper_gives_the_planar_net_more_epochs():
     assert find_recipe("paper", "z2cnn") == Recipe(300, 128, 1e-3, "constant")
 
 
+def test_scaled_to_several_devices():
+    """Goyal et al. 2017: learning rate times devices, reached over five epochs."""
+    recipe = find_recipe("cosine", "p4cnn")
+    assert recipe.scaled(1) == recipe
+    large = recipe.scaled(8)
+    assert (large.batch_size, large.learning_rate) == (8 * 128, pytest.approx(8e-2))
+    assert (large.warm_up, large.warm_up_from) == (5, 8)
+    assert find_recipe("cosine", epochs=3).scaled(2).warm_up == 3
+
+
 def test_cosine():
     recipe = find_recipe("cosine", "z2cnn")
     assert (recipe.epochs, recipe.batch_size) == (40, 128)
