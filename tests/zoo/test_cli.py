@@ -128,9 +128,11 @@ def test_train_passes_every_option_on(monkeypatch):
         "--learning-rate 0.5 --weight-decay 0.25 --seed 9 --data-dir . --download "
         "--validation 11 --image-shape 8 9 3 --skip-bad --weights w.keras --also b "
         "--sample-rate 8000 --seconds 0.5 --labels c.csv --split-by speaker "
-        "--held-out x --held-out y --validate-on z --task tempo"
+        "--held-out x --held-out y --validate-on z --task tempo "
+        "--strategy multi_worker --workers a:1,b:1 --rank 0 --scale-batch "
+        "--checkpoint-minutes 2.5 --data-service grpc://c:1"
     )
-    assert call(*line.split()).exit_code == 0
+    assert "test_error" in call(*line.split()).stdout
     assert seen == {
         "positional": ("p4cnn", "a/b", Path("runs/p4cnn-a-b")),
         "epochs": 3,
@@ -153,7 +155,16 @@ def test_train_passes_every_option_on(monkeypatch):
         "held_out": ["x", "y"],
         "validate_on": ["z"],
         "task": "tempo",
+        "strategy": "multi_worker",
+        "workers": "a:1,b:1",
+        "rank": 0,
+        "scale_batch": True,
+        "checkpoint_minutes": 2.5,
+        "data_service": "grpc://c:1",
     }
+    # Of several workers the chief alone shows what came of it.
+    other = call(*line.replace("--rank 0", "--rank 1").split())
+    assert (other.exit_code, other.stdout) == (0, "")
 
 
 def test_train_again_shows_the_same(run, data):
@@ -173,6 +184,12 @@ def test_train_again_shows_the_same(run, data):
         ("p4cnn --data rotated_digits --epochs -1", "`epochs` must be"),
         ("p4cnn --data rotated_digits --epochs many", "'--epochs'"),
         ("p4cnn --data rotated_digits --recipe x", "Unknown recipe 'x'"),
+        ("p4cnn --data rotated_digits --strategy two", "`strategy` must be one of"),
+        ("p4cnn --data rotated_digits --strategy multi_worker", "know its workers"),
+        ("p4cnn --data rotated_digits --rank 1", "one of a list of workers"),
+        ("p4cnn --data rotated_digits --workers a --rank 0", "must be host:port"),
+        ("p4cnn --data rotated_digits --checkpoint-minutes 0", "a positive number"),
+        ("p4cnn --data rotated_digits --data-service a:1", "must be grpc://"),
         ("p4cnn", "data"),
         ("", "model"),
     ],

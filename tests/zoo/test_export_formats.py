@@ -122,8 +122,8 @@ def runtimes():
     started = {}
 
     def runtime(name):
-        if FULL_SIZES and name in started:
-            started.pop(name).end()
+        while FULL_SIZES and started:
+            started.popitem()[1].end()
         if name not in started:
             started[name] = Runtime(name)
         return started[name]
