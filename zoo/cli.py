@@ -548,7 +548,6 @@ def export_command(
         if data is not None:
             raise ValueError("--data is for --int8.")
         written, difference = _export(
-            zoo,
             model,
             out,
             format=format,
@@ -616,7 +615,7 @@ def demo_command(
         )
         model = zoo.load_model(out / name)
         errors[name] = zoo.equivariance_report(model, group="C4").output_error
-    _, difference = _export(zoo, out / "p4cnn", out / "saved_model")
+    _, difference = _export(out / "p4cnn", out / "saved_model")
     _draw_turning_picture(zoo, out)
 
     planar, exact = (100 * metrics[name]["test_accuracy"] for name in metrics)
@@ -697,26 +696,17 @@ def _image_shape(model, size):
     return (size, size, own[3])
 
 
-def _export(zoo, path, out, format="saved_model", **options):
+def _export(path, out, format="saved_model", **options):
     """Exports; returns where, and the largest difference in another process."""
-    import numpy as np
-
     from zoo.serving._places import check_place
+    from zoo.serving.export import export_and_compare
     from zoo.serving.formats import find_format
     from zoo.training.evaluation import load_with_card
 
     # Refused before a model is loaded.
     check_place(out, find_format(format), options.get("overwrite", False))
     model, card = load_with_card(path)
-    written = zoo.export(model, out, format, card=card, **options)
-    shape = [size or 64 for size in model.input_shape[1:]]
-    noise = np.random.default_rng(0).standard_normal((16, *shape))
-    if "int" in model.inputs[0].dtype:
-        noise = 100 * np.abs(noise)
-    noise = noise.astype(model.inputs[0].dtype)
-    (outputs,) = zoo.serving.run_exported(written, [noise], format)
-    (served,) = outputs.values()
-    return written, float(np.abs(served - model.predict(noise, verbose=0)).max())
+    return export_and_compare(model, out, format, card=card, **options)
 
 
 def _draw_turning_picture(zoo, out):

@@ -419,7 +419,7 @@ def fake_demo(monkeypatch):
     monkeypatch.setattr(zoo.training, "train", train)
     monkeypatch.setattr(zoo, "load_model", lambda path: Path(path).name)
     monkeypatch.setattr(zoo, "equivariance_report", report)
-    monkeypatch.setattr(cli, "_export", lambda *a, **k: (a[2], facts["difference"]))
+    monkeypatch.setattr(cli, "_export", lambda *a, **k: (a[1], facts["difference"]))
     monkeypatch.setattr(cli, "_draw_turning_picture", lambda *a: None)
     return facts
 

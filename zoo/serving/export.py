@@ -97,6 +97,27 @@ def export(
     >>> served(image=tf.zeros((2, 28, 28, 1)))["probabilities"].shape
     TensorShape([2, 10])
     """
+    path, _ = export_and_compare(
+        model, path, format, card, version, overwrite, calibration, input_name
+    )
+    return path
+
+
+def export_and_compare(
+    model,
+    path,
+    format="saved_model",
+    card=None,
+    version=None,
+    overwrite=False,
+    calibration=None,
+    input_name=None,
+):
+    """As `export`, and says how far what was written is from the model.
+
+    Returns:
+        The `Path`, and the largest difference of an output on noise; None of 8 bits.
+    """
     kind = find_format(format)
     path = Path(path)
     check_place(path, kind, overwrite)
@@ -123,18 +144,23 @@ def export(
             }
             writers[format](plain, beside)
 
+    difference = None
+
     def check(beside):
+        nonlocal difference
         outputs = run_exported(beside, inputs, format)
         if calibration is None:
-            _compare(outputs, expected, plain, max(kind.bound, _half_precision(model)))
+            bound = max(kind.bound, _half_precision(model))
+            difference = _compare(outputs, expected, plain, bound)
 
     try:
         if kind.is_versioned:
-            return new_version(path, version, kind, write, check)
-        with replace_file(path) as beside:
-            write(beside)
-            check(beside)
-        return path
+            path = new_version(path, version, kind, write, check)
+        else:
+            with replace_file(path) as beside:
+                write(beside)
+                check(beside)
+        return path, difference
     except tf.errors.OpError as error:  # such as a full disk
         raise ValueError(f"{path} can't be written: {error.message}") from error
 
@@ -196,8 +222,9 @@ def _half_precision(model):
 
 
 def _compare(outputs, expected, model, bound):
-    """Raises ValueError if the outputs differ by more than a part of the largest."""
+    """The largest difference; ValueError if it is more than a part of the largest."""
     (name,) = model.output_names
+    differences = []
     for found, wanted in zip(outputs, expected, strict=True):
         if list(found) != [name]:
             raise ValueError(
@@ -205,10 +232,12 @@ def _compare(outputs, expected, model, bound):
                 f"Nothing was put in place."
             )
         largest = np.abs(wanted).max()
-        difference = np.abs(found[name].astype(wanted.dtype) - wanted).max() / largest
-        if not difference <= bound:  # also if it is no number
+        differences.append(np.abs(found[name].astype(wanted.dtype) - wanted).max())
+        if not differences[-1] <= bound * largest:  # also if it is no number
             raise ValueError(
                 f"What was written does not equal {model.name}: on noise, a batch of "
-                f"{len(wanted)}, outputs differ by {difference:.1e} of the largest. "
+                f"{len(wanted)}, outputs differ by {differences[-1] / largest:.1e} of "
+                f"the largest. "
                 f"Expected at most {bound:.0e}. Nothing was put in place."
             )
+    return float(max(differences))
