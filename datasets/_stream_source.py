@@ -1,3 +1,4 @@
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
@@ -23,7 +24,7 @@ class StreamSource:
     def __init__(self, builder, split, change):
         self._features = builder.info.features
         self._files = [
-            (str(file.filename), file.skip, file.examples_in_shard)
+            (str(file.filename), file.skip, file.take)
             for file in builder.info.splits[split].file_instructions
         ]
         self._change = change
@@ -41,11 +42,13 @@ class StreamSource:
 
     def dataset(self, epoch, first_step, batch_size, seed, share):
         files, _ = self._own(share, share.rank)
-        order = epoch_order(len(files), seed, epoch, again=share.rank)
-        names, skipped, taken = zip(*(files[place] for place in order), strict=True)
+        # Who keeps a part of what all read, reads it in the order of all.
+        order_of = share.rank if self.by_files(share) else 0
+        order = epoch_order(len(files), seed, epoch, again=order_of)
+        names, *counts = zip(*(files[place] for place in order), strict=True)
         with tf.device("CPU:0"):
             dataset = tf.data.Dataset.from_tensor_slices(
-                (list(names), list(skipped), list(taken))
+                (list(names), *np.array(counts, np.int64))
             )
         dataset = dataset.interleave(
             lambda name, skip, take: (

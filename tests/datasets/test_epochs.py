@@ -5,9 +5,10 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo.datasets import Epochs, Share
+from zoo.datasets import Epochs, Share, _load
 from zoo.datasets._memory_source import MemorySource
 from zoo.datasets._order import own_positions, steps_of_files
+from zoo.datasets._stream_source import StreamSource
 
 
 def batches(epochs, epoch, first_step=0):
@@ -145,3 +146,70 @@ def test_chance_is_a_function_of_the_position():
         np.testing.assert_array_equal(one[len(one) // 2 :], half)
     other_epoch = next(epochs.dataset(2).as_numpy_iterator())[0]
     assert not np.isin(other_epoch, whole[0][0]).any()
+
+
+@pytest.fixture(scope="module")
+def streamed():
+    """The digits as if they lay in three files of different lengths."""
+    builder = _load._builder(zoo.datasets.info("digits"), None, False, False)
+    source = StreamSource(builder, "train", _load._as_float)
+    ((name, _, count),) = source._files
+    source._files = [(name, 0, 300), (name, 300, 500), (name, 800, count - 800)]
+    return Epochs(source, batch_size=64, seed=3)
+
+
+def numbered(dataset):
+    """The images as tuples: no two digits are the same."""
+    return [
+        tuple(image.ravel().tolist())
+        for images, _ in dataset.as_numpy_iterator()
+        for image in images
+    ]
+
+
+def test_a_streamed_epoch_holds_every_example_once(streamed, digits):
+    first, second = (numbered(streamed.dataset(epoch)) for epoch in (0, 1))
+    assert sorted(first) == sorted(second) == sorted(numbered(digits.dataset(0)))
+    assert first != second
+    assert first == numbered(streamed.dataset(0))
+    assert streamed.left_out == 0
+
+
+def test_a_streamed_epoch_from_any_step(streamed):
+    whole = numbered(streamed.dataset(2))
+    for first_step in (1, 7, 22, 23):
+        assert numbered(streamed.dataset(2, first_step)) == whole[first_step * 64 :]
+
+
+@pytest.mark.parametrize(("workers", "replicas"), [(2, 1), (3, 1), (4, 1), (2, 2)])
+def test_shares_of_a_stream_do_not_overlap(streamed, workers, replicas):
+    """By files where there are enough, which four workers do not have."""
+    batch = 48
+    read = []
+    for rank in range(workers):
+        share = Share(workers, rank, replicas)
+        shared = Epochs(streamed._source, batch, 3, share)
+        assert shared.by_files == (workers <= 3)
+        dataset = shared.dataset(1)
+        assert len(list(dataset)) == len(dataset) == shared.steps * replicas
+        read += numbered(dataset)
+        later = numbered(shared.dataset(1, 2))
+        assert later == numbered(dataset)[2 * batch // workers :]
+    assert len(set(read)) == len(read) == shared.steps * batch
+    assert shared.left_out == 1437 - len(read)
+
+
+@pytest.mark.parametrize("split", ["train[:-100]", "train[200:300]"])
+def test_a_part_of_a_split_is_streamed_and_nothing_else(split, monkeypatch):
+    """What is held out for validation does not train."""
+    held = zoo.datasets.load("digits", split, training=False)
+    monkeypatch.setattr(_load, "MEMORY_LIMIT", 0)
+    epochs = zoo.datasets.epochs("digits", split, batch_size=64)
+    assert isinstance(epochs._source, StreamSource)
+    assert sorted(numbered(epochs.dataset(0))) == sorted(numbered(held))
+
+
+def test_training_on_a_stream(tmp_path, monkeypatch):
+    monkeypatch.setattr(_load, "MEMORY_LIMIT", 0)
+    metrics = zoo.training.train("mlp", "digits", tmp_path, epochs=3, validation=200)
+    assert metrics["validation_accuracy"] > 0.8
