@@ -9,7 +9,14 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.data.experimental.ops import distribute
 
-from zoo.datasets import _sound_decoding, _sound_reading, audio_folder, info, load
+from zoo.datasets import (
+    Share,
+    _sound_decoding,
+    _sound_reading,
+    audio_folder,
+    info,
+    load,
+)
 from zoo.datasets._sound_reading import clip_count
 
 RATE = 8000
@@ -561,3 +568,35 @@ def test_a_changed_folder_is_decoded_again_and_relabelled_is_not(sounds, monkeyp
     assert after.info.source != before.info.source
     clips_of(sounds, sample_rate=4000)
     assert len(decoded) == 40
+
+
+def all_of(dataset):
+    return [
+        waveform.tobytes()
+        for waveforms, _ in dataset.as_numpy_iterator()
+        for waveform in waveforms
+    ]
+
+
+# One sound is one clip; or some are long, and clips are mixed beside sounds.
+@pytest.mark.parametrize("seconds", [0.5, 0.1])
+def test_epochs_of_a_stream(sounds, monkeypatch, seconds):
+    sounds.fill(count=30)
+    clips = clips_of(sounds, seconds=seconds)
+    held = sorted(all_of(clips.epochs("train", 4, seed=1).dataset(0)))
+    monkeypatch.setattr(_sound_reading, "MEMORY_LIMIT", 0)
+    epochs = clips.epochs("train", 4, seed=1)
+    assert epochs.by_files
+    first, second = (all_of(epochs.dataset(number)) for number in (0, 1))
+    assert sorted(first) == sorted(second) == held
+    assert first != second and first == all_of(epochs.dataset(0))
+    assert all_of(epochs.dataset(1, 3)) == second[12:]
+    read = []
+    for rank in range(2):
+        shared = epochs.shared(Share(2, rank))
+        dataset = shared.dataset(1)
+        assert len(list(dataset)) == shared.steps
+        assert all_of(shared.dataset(1, 1)) == all_of(dataset)[2:]
+        read += all_of(dataset)
+    assert len(read) == len(set(read)) == shared.steps * 4
+    assert set(read) <= set(held)
