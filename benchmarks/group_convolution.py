@@ -1,0 +1,286 @@
+"""Group convolutions side by side: two implementations, Conv2D, and escnn.
+
+    python benchmarks/group_convolution.py --escnn /path/to/its/python
+
+28 x 28 pixels, padding "same", forward pass and training step (gradients of input and
+weights, a step of SGD). For each case the forms take turns in one run; a figure is the
+median of the ratios of neighbours. Conv2D has as many channels in all: those of one
+orientation times the orientations. The batch is what keeps Conv2D under 60 GFLOP a
+pass, between 2 and 16. Results go to benchmarks/results/group_convolution.{txt,png}.
+
+escnn needs an environment of its own (`pip install torch escnn`, with gfortran) and
+runs in a second process, one step each time it is asked for one.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+SIZE = 28
+WIDTHS = (8, 16, 32, 64, 128, 256)
+ORDERS = {"C2": 2, "C4": 4, "D2": 4, "D4": 8}
+FORMS = ("expand", "spectral", "auto", "Conv2D", "escnn")
+# What the issue of speed is decided by gets more turns.
+LONG = {("C4", 128, 3), ("C4", 256, 3), ("D4", 128, 3), ("C4", 256, 1)}
+
+
+def batch_of(group, width, kernel_size):
+    channels = ORDERS[group] * width
+    flop = 2 * SIZE**2 * kernel_size**2 * channels**2
+    return int(min(16, max(2, 60e9 // flop)))
+
+
+def keras_steps(form, group, width, kernel_size, batch):
+    """`(forward, training step)` of one layer, compiled."""
+    import keras
+    import tensorflow as tf
+
+    from zoo.layers import GroupConv2D
+
+    order = ORDERS[group]
+    if form == "Conv2D":
+        shape = (SIZE, SIZE, order * width)
+        layer = keras.layers.Conv2D(order * width, kernel_size, padding="same")
+    else:
+        shape = (SIZE, SIZE, order, width)
+        layer = GroupConv2D(
+            width, kernel_size, group=group, padding="same", implementation=form
+        )
+    layer.build((None, *shape))
+    optimizer = keras.optimizers.SGD(1e-3)
+    optimizer.build(layer.trainable_variables)
+    maps = tf.random.normal((batch, *shape))
+    targets = tf.random.normal((batch, *shape))
+
+    @tf.function
+    def forward():
+        return layer(maps)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            loss = tf.reduce_mean((layer(maps) - targets) ** 2)
+        change, *changes = tape.gradient(loss, [maps, *layer.trainable_variables])
+        optimizer.apply(changes, layer.trainable_variables)
+        return change
+
+    return forward, step
+
+
+def escnn_steps(group, width, kernel_size, batch):
+    """The same of escnn's R2Conv, between regular fields of the same group."""
+    import torch
+    from escnn import gspaces, nn
+
+    turns = int(group[1:])
+    flips = group[0] == "D"
+    space = (gspaces.flipRot2dOnR2 if flips else gspaces.rot2dOnR2)(N=turns)
+    field = nn.FieldType(space, width * [space.regular_repr])
+    layer = nn.R2Conv(field, field, kernel_size, padding=kernel_size // 2)
+    optimizer = torch.optim.SGD(layer.parameters(), 1e-3)
+    shape = (batch, ORDERS[group] * width, SIZE, SIZE)
+    maps = torch.randn(shape, requires_grad=True)
+    targets = torch.randn(shape)
+
+    def forward():
+        with torch.no_grad():
+            layer(nn.GeometricTensor(maps, field))
+
+    def step():
+        optimizer.zero_grad()
+        maps.grad = None
+        outputs = layer(nn.GeometricTensor(maps, field)).tensor
+        ((outputs - targets) ** 2).mean().backward()
+        optimizer.step()
+
+    return forward, step
+
+
+def seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+class OtherProcess:
+    """Steps that run, and are timed, in another process."""
+
+    def __init__(self, python, *case):
+        self._process = subprocess.Popen(
+            [python, __file__, "--serve", *map(str, case)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._read()  # it is ready
+
+    def _read(self):
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("The process of escnn has ended: see above.")
+        return float(line)
+
+    def seconds(self, what):
+        self._process.stdin.write(f"{what}\n")
+        self._process.stdin.flush()
+        taken = self._read()
+        time.sleep(0.05)  # its threads wait for work a while before they rest
+        return taken
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def serve(group, width, kernel_size, batch):
+    steps = escnn_steps(group, int(width), int(kernel_size), int(batch))
+    print(0, flush=True)
+    for line in sys.stdin:
+        print(seconds(steps[int(line)]), flush=True)
+
+
+def measure(case, forms, python, turns):
+    """`{form: ([seconds of a forward pass], [of a training step])}`."""
+    steps = {form: keras_steps(form, *case) for form in forms if form not in ("escnn",)}
+    timers = {
+        form: lambda what, pair=pair: seconds(pair[what])
+        for form, pair in steps.items()
+    }
+    other = OtherProcess(python, *case) if "escnn" in forms else None
+    if other:
+        timers["escnn"] = other.seconds
+    times = {form: ([], []) for form in timers}
+    for turn in range(-2, turns):  # two to warm up
+        for what in (0, 1):
+            for form, timer in timers.items():
+                taken = timer(what)
+                if turn >= 0:
+                    times[form][what].append(taken)
+    if other:
+        other.close()
+    return times
+
+
+def ratio(slow, fast):
+    return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
+
+
+def picture(rows, groups, kernel_sizes, path):
+    """How many times as fast as Conv2D, over the width."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(
+        2,
+        len(groups),
+        figsize=(4.6 * len(groups), 7),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    colours = dict(zip((1, 3, 5), ("tab:blue", "tab:orange", "tab:green"), strict=True))
+    styles = {"spectral": "o-", "expand": "s--", "escnn": "x:"}
+    for column, group in enumerate(groups):
+        for what, title in enumerate(("forward", "training step")):
+            plot = axes[what][column]
+            for kernel_size in kernel_sizes:
+                for form, style in styles.items():
+                    points = [
+                        (width, ratio(times["Conv2D"][what], times[form][what]))
+                        for (g, width, k, _), times in rows
+                        if (g, k) == (group, kernel_size) and form in times
+                    ]
+                    if points:
+                        plot.plot(
+                            *zip(*points, strict=True),
+                            style,
+                            color=colours[kernel_size],
+                            label=f"{form}, {kernel_size} x {kernel_size}",
+                            markersize=4,
+                        )
+            plot.axhline(1, color="grey", linewidth=0.8)
+            plot.set_xscale("log", base=2)
+            plot.set_yscale("log", base=2)
+            plot.set_xticks(WIDTHS, [str(width) for width in WIDTHS])
+            marks = (0.125, 0.25, 0.5, 1, 2, 4, 8)
+            plot.set_yticks(marks, [f"{mark:g}" for mark in marks])
+            plot.set_title(f"{group}, {title}")
+            if column == 0:
+                plot.set_ylabel("times as fast as Conv2D")
+            if what == 1:
+                plot.set_xlabel("channels an orientation")
+    axes[0][0].legend(fontsize=7, ncols=2)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--escnn", metavar="PYTHON", help="python that has escnn")
+    parser.add_argument("--groups", nargs="+", default=["C4", "D4"], choices=ORDERS)
+    parser.add_argument(
+        "--kernel-sizes", nargs="+", type=int, default=[1, 3, 5], choices=(1, 3, 5)
+    )
+    parser.add_argument("--widths", nargs="+", type=int, default=WIDTHS)
+    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--long-turns", type=int, default=21)
+    parser.add_argument("--name", default="group_convolution")
+    parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        serve(*options.serve)
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+    import tensorflow as tf
+
+    forms = [form for form in FORMS if form != "escnn" or options.escnn]
+    lines = [
+        f"keras {keras.__version__}, tensorflow {tf.__version__}, "
+        f"{platform.machine()}, {os.cpu_count()} cores; {SIZE} x {SIZE}; "
+        f"{options.turns} pairs, {options.long_turns} where marked *",
+        "times as fast as Conv2D of equal width (forward / training step):",
+        f"{'group':<6}{'width':>5}{'k':>3}{'batch':>6}{'Conv2D, ms':>18}"
+        + "".join(f"{form:>15}" for form in forms if form != "Conv2D")
+        + ("   escnn/auto" if options.escnn else ""),
+    ]
+    print("\n".join(lines), flush=True)
+    rows = []
+    for group in options.groups:
+        for kernel_size in options.kernel_sizes:
+            for width in options.widths:
+                batch = batch_of(group, width, kernel_size)
+                case = (group, width, kernel_size, batch)
+                is_long = case[:3] in LONG
+                turns = options.long_turns if is_long else options.turns
+                times = measure(case, forms, options.escnn, turns)
+                rows.append((case, times))
+                keras.backend.clear_session()
+                plain = [1e3 * statistics.median(t) for t in times["Conv2D"]]
+                line = f"{group:<6}{width:>5}{kernel_size:>3}{batch:>6}"
+                line += f"{plain[0]:>9.1f}{plain[1]:>9.1f}"
+                for form in forms:
+                    if form != "Conv2D":
+                        pair = [
+                            ratio(times["Conv2D"][i], times[form][i]) for i in (0, 1)
+                        ]
+                        line += f"{pair[0]:>8.2f}{pair[1]:>7.2f}"
+                if options.escnn:
+                    line += f"{ratio(times['escnn'][1], times['auto'][1]):>13.2f}"
+                lines.append(line + (" *" if is_long else ""))
+                print(lines[-1], flush=True)
+    (RESULTS / f"{options.name}.txt").write_text("\n".join(lines) + "\n")
+    picture(rows, options.groups, options.kernel_sizes, RESULTS / f"{options.name}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,384 @@
+"""The group convolution in the spectrum of the group: exact, with fewer products.
+
+Turning the window of orientation h back by h makes of the group correlation a
+convolution over the group itself, tap by tap:
+
+    z_h[q](p) = x_h(p + h q)
+    f_q(g)    = w[g^-1 q, g^-1]
+    y_s(p)    = sum_q sum_h f_q(h^-1 s) z_h[q](p)
+
+and the Fourier transform of the group makes products of convolutions:
+
+    zhat(rho) = sum_h z_h rho(h),   fhat(rho) = sum_g f(g) rho(g)
+    yhat(rho) = sum_q zhat[q](rho) fhat[q](rho)
+    y_s       = 1/|G| sum_rho d_rho <rho(s), yhat(rho)>
+
+One irrep of dimension d costs d^3 products of channels instead of its share of |G|^2.
+A pair of complex irreps is one complex product, three real ones (Gauss).
+"""
+
+from dataclasses import astuple, dataclass
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.layers._signed_sums import SignedSums
+
+# Bytes of one orientation that are worked through at a time, so that the sums and
+# products of a strip are still in the cache when they are used.
+STRIP = 2**20 * 3 // 2
+
+
+@dataclass(frozen=True)
+class Block:
+    """One matrix product of the spectrum, `(rows, inner) x (inner, columns)`.
+
+    Args:
+        values: array `(rows, inner, order)`: the sums of the input's orientations.
+        filters: array `(inner, columns, order)`: those of the filter's.
+        results: array `(rows, columns, order)`: what each entry of the product adds to
+            each orientation of the output.
+    """
+
+    values: np.ndarray
+    filters: np.ndarray
+    results: np.ndarray
+
+    @property
+    def rows(self):
+        return self.values.shape[0]
+
+    @property
+    def inner(self):
+        return self.values.shape[1]
+
+    @property
+    def columns(self):
+        return self.filters.shape[1]
+
+
+def spectrum_of(group):
+    """The products that make up a convolution over a group, a tuple of `Block`."""
+    blocks = []
+    for irrep in group.irreps:
+        matrices = np.moveaxis(irrep.matrices, 0, -1)
+        if irrep.type == "real":
+            share = irrep.dimension / group.order
+            blocks.append(Block(matrices, share * matrices, matrices))
+            continue
+        # [[a, -b], [b, a]] is the complex number a + ib. A product of two takes three
+        # real ones: c (a + b), a (d - c) and b (c + d). Half of its dimension counts,
+        # since it is a pair of irreps of dimension one: 2 / |G| of the real part.
+        real, imaginary = matrices[:1, :1], matrices[1:, :1]
+        share = 2 / group.order
+        blocks += [
+            Block(real + imaginary, share * real, real + imaginary),
+            Block(real, share * (imaginary - real), imaginary),
+            Block(imaginary, share * (real + imaginary), -real),
+        ]
+    return tuple(blocks)
+
+
+class SpectralConvolution:
+    """A group correlation `G -> G` at stride 1, with both of its gradients.
+
+    Works through the window tap by tap: no matrix of patches ever exists, and nothing
+    but the arguments is kept for the backward pass.
+
+    Args:
+        group: a `Group`.
+        filter_index: the expansion table of `GroupConv2D`, `(rows, columns, |G|, |G|)`.
+        dilation_rate: pair of ints.
+        margin: pixels of zeros on either side, per axis.
+    """
+
+    def __init__(self, group, filter_index, dilation_rate, margin):
+        self.margin = margin
+        self.extent = tuple(
+            (size - 1) * rate
+            for size, rate in zip(filter_index.shape[:2], dilation_rate, strict=True)
+        )
+        self.taps = _places_of_taps(group, filter_index.shape[:2], dilation_rate)
+        # f_q(g) = w[g^-1 q, g^-1]: each weight is taken once.
+        gather = np.moveaxis(filter_index[:, :, 0], -1, 0)
+        self._gather = gather.ravel()
+        self._scatter = np.argsort(self._gather).astype("int32")
+        # The filter of the input's gradient, w'[q, s] = w[-s^-1 q, s^-1]^T.
+        self._turn = filter_index[::-1, ::-1, 0].ravel()
+        self.blocks = spectrum_of(group)
+        values, filters, results = (
+            np.concatenate([_as_rows(block) for block in matrices])
+            for matrices in zip(*map(astuple, self.blocks), strict=True)
+        )
+        self._value_sums = SignedSums(values)
+        self._filter_sums = SignedSums(filters)
+        self._filter_gradient_sums = SignedSums(filters.T)
+        self._result_sums = SignedSums(results.T)
+        self._result_gradient_sums = SignedSums(results)
+
+    def __call__(self, inputs, kernel):
+        """A map `(B, H, W, G, C)` and a kernel `(k, k, G, C, filters)` to a map."""
+
+        @ops.custom_gradient
+        def correlate(inputs, stored):
+            def gradient(*upstreams, upstream=None):
+                # torch gives it by name, TensorFlow and JAX by place.
+                upstream = upstreams[0] if upstream is None else upstream
+                return self.gradients(inputs, stored, upstream)
+
+            plane = Plane(inputs, self.margin, self.extent)
+            return self.correlate(plane, stored), gradient
+
+        # Reshaped outside: TensorFlow wants no variables within a custom gradient.
+        channels, filters = kernel.shape[3:]
+        stored = ops.reshape(kernel, (-1, channels, filters))
+        if self.extent != (0, 0):
+            return correlate(inputs, stored)
+        # Pixels seen one by one need no order of their own: one line of all.
+        images, height, width, order, _ = ops.shape(inputs)
+        line = ops.reshape(inputs, (1, images * height * width, 1, order, channels))
+        shape = (images, height, width, order, filters)
+        return ops.reshape(correlate(line, stored), shape)
+
+    def pays(self, channels, filters, strides):
+        """Whether it is expected to be faster than the convolution of order^2 products.
+
+        In multiplications a pixel and tap. Products of narrower matrices run at about
+        three quarters of the convolution's rate, and to go through a channel once more,
+        in a sum, costs as much as 28 multiplications: fitted to
+        benchmarks/results/group_convolution.txt (two cores, float32). What a stride
+        skips is computed.
+        """
+        products = sum(
+            block.rows * block.inner * block.columns for block in self.blocks
+        )
+        results = sum(block.rows * block.columns for block in self.blocks)
+        sums = self._value_sums.additions * channels
+        sums += (results + self._result_sums.additions / len(self.taps)) * filters
+        cost = products * channels * filters / 0.75 + 28 * sums
+        skipped = 1 if self.extent == (0, 0) else np.prod(strides)
+        return bool(cost * skipped < len(self.taps[0]) ** 2 * channels * filters)
+
+    def correlate(self, plane, stored, after=None):
+        """A map from a plane and the kernel, `(k * k * G, C, filters)`."""
+        filters = self._spectrum_of_filters(stored)
+
+        def strip(before, start):
+            start = start + _nothing_after(before)
+            totals = None
+            for tap, places in enumerate(self.taps):
+                here = start + _nothing_after(totals[-1]) if totals else start
+                products = [
+                    values @ block[tap]
+                    for rows, block in zip(
+                        self._spectrum_of_values(plane, here, places),
+                        filters,
+                        strict=True,
+                    )
+                    for values in rows
+                ]
+                totals = (
+                    products
+                    if totals is None
+                    else [a + b for a, b in zip(totals, products, strict=True)]
+                )
+            results = ops.stack(self._result_sums(self._entries(totals)), axis=1)
+            return results, results
+
+        shape = (plane.strip, plane.order, stored.shape[2])
+        starts = plane.starts if after is None else plane.starts + _nothing_after(after)
+        _, strips = ops.scan(strip, ops.zeros(shape, stored.dtype), starts)
+        return plane.image(strips)
+
+    def _entries(self, totals):
+        """The products' rows as a flat list of their columns."""
+        columns = [block.columns for block in self.blocks for _ in range(block.rows)]
+        return [
+            part
+            for total, number in zip(totals, columns, strict=True)
+            for part in (ops.split(total, number, axis=1) if number > 1 else [total])
+        ]
+
+    def gradients(self, inputs, stored, upstream):
+        """Of the inputs and of the kernel."""
+        margin = tuple(
+            extent - margin
+            for extent, margin in zip(self.extent, self.margin, strict=True)
+        )
+        plane = Plane(inputs, self.margin, self.extent)
+        # Both planes have lines of one length, so that the changes of the output, zero
+        # outside, are read from this one in the strips of the other.
+        changes = Plane(
+            upstream, margin, self.extent, lines=margin[0] + plane.padded_height + 1
+        )
+        kernel = self._kernel_gradient(plane, changes, margin)
+        # dx is a correlation with the filter turned about and transposed.
+        turned = ops.transpose(ops.take(stored, self._turn, axis=0), (0, 2, 1))
+        return self.correlate(changes, turned, after=kernel), kernel
+
+    def _kernel_gradient(self, plane, changes, margin):
+        """dfhat = sum zhat^T dyhat, with zhat made anew tap by tap."""
+
+        def add_strip(number, carried):
+            nothing, totals = carried
+            start = plane.starts[number] + nothing
+            results = self._in_blocks(
+                self._result_gradient_sums(
+                    [changes.slice(start, h, margin, plane.strip) for h in orientations]
+                ),
+                [(block.rows, block.columns) for block in self.blocks],
+            )
+            gradients = []
+            for places in self.taps:
+                here = start + _nothing_after(gradients[-1]) if gradients else start
+                for rows, outcomes in zip(
+                    self._spectrum_of_values(plane, here, places), results, strict=True
+                ):
+                    products = [
+                        ops.transpose(a) @ b
+                        for a, b in zip(rows, outcomes, strict=True)
+                    ]
+                    gradients.append(sum(products[1:], products[0]))
+            totals = [a + b for a, b in zip(totals, gradients, strict=True)]
+            return _nothing_after(gradients[-1]), totals
+
+        orientations = range(plane.order)
+        nothing = [
+            ops.zeros(
+                (block.inner * plane.channels, block.columns * changes.channels),
+                plane.dtype,
+            )
+            for _ in self.taps
+            for block in self.blocks
+        ]
+        carried = (ops.zeros((), "int32"), nothing)
+        _, gradients = ops.fori_loop(0, plane.strips, add_strip, carried)
+        return self._kernel_of_filters(gradients)
+
+    def _spectrum_of_values(self, plane, start, places):
+        """For each block the rows of zhat, each `(pixels, inner * channels)`."""
+        values = [plane.slice(start, h, place) for h, place in enumerate(places)]
+        return self._in_blocks(
+            self._value_sums(values),
+            [(block.rows, block.inner) for block in self.blocks],
+        )
+
+    @staticmethod
+    def _in_blocks(values, shapes):
+        """A flat list as the rows of each block, their entries side by side."""
+        values = iter(values)
+        return [
+            [_side_by_side([next(values) for _ in range(n)]) for _ in range(rows)]
+            for rows, n in shapes
+        ]
+
+    def _spectrum_of_filters(self, stored):
+        """For each block fhat, `(taps, inner * channels, columns * filters)`."""
+        order = len(self.taps[0])
+        turned = ops.take(stored, self._gather, axis=0)
+        turned = ops.reshape(turned, (order, len(self.taps), *stored.shape[1:]))
+        sums = iter(self._filter_sums([turned[g] for g in range(order)]))
+        spectrum = []
+        for block in self.blocks:
+            rows = [
+                ops.concatenate([next(sums) for _ in range(block.columns)], axis=2)
+                for _ in range(block.inner)
+            ]
+            spectrum.append(ops.concatenate(rows, axis=1))
+        return spectrum
+
+    def _kernel_of_filters(self, gradients):
+        """The transpose of `_spectrum_of_filters`, the blocks of a tap in a row."""
+        sums = []
+        for number, block in enumerate(self.blocks):
+            spectrum = ops.stack(gradients[number :: len(self.blocks)])
+            for row in ops.split(spectrum, block.inner, axis=1):
+                sums.extend(ops.split(row, block.columns, axis=2))
+        turned = ops.concatenate(self._filter_gradient_sums(sums))
+        return ops.take(turned, self._scatter, axis=0)
+
+
+class Plane:
+    """A padded feature map laid out in rows of channels, so that a shift is a slice.
+
+    Orientation, row, column and image count the rows, in this order: two pixels of one
+    shift are the same number of rows apart everywhere, and a slice of rows need not be
+    copied. The margin between two lines of pixels is shared by both.
+    """
+
+    def __init__(self, maps, margin, extent, lines=0):
+        self.images, height, width, self.order, self.channels = ops.shape(maps)
+        self.dtype = keras.backend.standardize_dtype(maps.dtype)
+        (top, left), (tall, wide) = margin, extent
+        self.height, self.width = height + 2 * top - tall, width + 2 * left - wide
+        self.pitch = width + left
+        # Strips of whole lines, all of one height: the last may reach below the map.
+        line = self.pitch * self.images
+        itemsize = 8 if self.dtype == "float64" else 4
+        pixels = max(STRIP // (itemsize * self.channels), 1)
+        strips = _larger(self.height * line // pixels, 1)
+        self.strip_height = _larger(-(-self.height // strips), 1)
+        self.strips = _larger(-(-self.height // self.strip_height), 1)
+        self.strip = self.strip_height * line
+        self.starts = ops.arange(self.strips, dtype="int32") * self.strip
+        self.padded_height = self.strips * self.strip_height
+        # A shift reads past the last line, by less than a line unless that is short.
+        lines = _larger(lines, self.padded_height + tall - (-wide // self.pitch))
+        below = lines - height - top
+        maps = ops.pad(maps, ((0, 0), (top, below), (left, 0), (0, 0), (0, 0)))
+        self._orientation = lines * line
+        self._rows = ops.reshape(
+            ops.transpose(maps, (3, 1, 2, 0, 4)), (-1, self.channels)
+        )
+
+    def slice(self, start, orientation, place, size=None):
+        """One orientation under one tap, at the places of one strip."""
+        line, column = place
+        start = start + orientation * self._orientation
+        start = start + (line * self.pitch + column) * self.images
+        size = self.strip if size is None else size
+        # JAX wants both of one type.
+        start = (start, ops.zeros_like(start))
+        return ops.slice(self._rows, start, (size, self.channels))
+
+    def image(self, strips):
+        """`(strips, places, G, channels)` back as a map `(B, H', W', G, channels)`."""
+        order, channels = strips.shape[2:]
+        shape = (self.padded_height, self.pitch, self.images, order, channels)
+        maps = ops.reshape(strips, shape)[: self.height, : self.width]
+        return ops.transpose(maps, (2, 0, 1, 3, 4))
+
+
+def _places_of_taps(group, kernel_size, dilation_rate):
+    """`places[q][h]`: line and column of h q, from the corner of the window."""
+    index = np.arange(np.prod(kernel_size)).reshape(kernel_size)
+    turned = [group.act_on_grid(h, index) for h in range(group.order)]
+    return [
+        [
+            tuple(int(step) for step in np.argwhere(grid == q)[0] * dilation_rate)
+            for grid in turned
+        ]
+        for q in range(index.size)
+    ]
+
+
+def _as_rows(matrix):
+    return matrix.reshape(-1, matrix.shape[-1])
+
+
+def _side_by_side(values):
+    return values[0] if len(values) == 1 else ops.concatenate(values, axis=1)
+
+
+def _nothing_after(values):
+    """A zero that is there only once the values are: one tap waits for the other.
+
+    TensorFlow begins whatever it can, ten rounds of a loop ahead: ten times the memory.
+    """
+    return ops.cast(ops.sum(values[:1, :1]), "int32") * 0
+
+
+def _larger(a, b):
+    """Of two numbers, where either may be a tensor."""
+    return ops.maximum(a, b) if ops.is_tensor(a) or ops.is_tensor(b) else max(a, b)
