@@ -19,15 +19,11 @@ A pair of complex irreps is one complex product, three real ones (Gauss).
 
 from dataclasses import astuple, dataclass
 
-import keras
 import numpy as np
 from keras import ops
 
+from zoo.layers._plane import Pixels, Plane
 from zoo.layers._signed_sums import SignedSums
-
-# Bytes of one orientation that are worked through at a time, so that the sums and
-# products of a strip are still in the cache when they are used.
-STRIP = 2**20 * 3 // 2
 
 
 @dataclass(frozen=True)
@@ -127,42 +123,60 @@ class SpectralConvolution:
                 upstream = upstreams[0] if upstream is None else upstream
                 return self.gradients(inputs, stored, upstream)
 
-            plane = Plane(inputs, self.margin, self.extent)
-            return self.correlate(plane, stored), gradient
+            return self.infer(inputs, self.spectrum(stored)), gradient
 
         # Reshaped outside: TensorFlow wants no variables within a custom gradient.
-        channels, filters = kernel.shape[3:]
-        stored = ops.reshape(kernel, (-1, channels, filters))
-        if self.extent != (0, 0):
-            return correlate(inputs, stored)
-        # Pixels seen one by one need no order of their own: one line of all.
-        images, height, width, order, _ = ops.shape(inputs)
-        line = ops.reshape(inputs, (1, images * height * width, 1, order, channels))
-        shape = (images, height, width, order, filters)
-        return ops.reshape(correlate(line, stored), shape)
+        return correlate(inputs, ops.reshape(kernel, (-1, *kernel.shape[3:])))
+
+    def infer(self, inputs, spectrum):
+        """The map for the `spectrum` of a kernel."""
+        return self._correlate(self._plane(inputs, self.margin), spectrum)
+
+    def _plane(self, maps, margin, lines=0):
+        if self.extent == (0, 0):
+            return Pixels(maps, lines)
+        return Plane(maps, margin, self.extent, lines)
+
+    def spectrum(self, stored):
+        """fhat of a kernel `(k * k * G, C, filters)`, an array for each block:
+
+        `(taps, inner * C, columns * filters)`.
+        """
+        order = len(self.taps[0])
+        turned = ops.take(stored, self._gather, axis=0)
+        turned = ops.reshape(turned, (order, len(self.taps), *stored.shape[1:]))
+        sums = iter(self._filter_sums([turned[g] for g in range(order)]))
+        spectrum = []
+        for block in self.blocks:
+            rows = [
+                ops.concatenate([next(sums) for _ in range(block.columns)], axis=2)
+                for _ in range(block.inner)
+            ]
+            spectrum.append(ops.concatenate(rows, axis=1))
+        return spectrum
 
     def pays(self, channels, filters, strides):
         """Whether it is expected to be faster than the convolution of order^2 products.
 
         In multiplications a pixel and tap. Products of narrower matrices run at about
         three quarters of the convolution's rate, and to go through a channel once more,
-        in a sum, costs as much as 28 multiplications: fitted to
-        benchmarks/results/group_convolution.txt (two cores, float32). What a stride
-        skips is computed.
+        to add it up or to put it beside another, costs as much as 23 multiplications:
+        fitted to benchmarks/results/group_convolution.txt (two cores, float32). What a
+        stride skips is computed.
         """
-        products = sum(
-            block.rows * block.inner * block.columns for block in self.blocks
-        )
-        results = sum(block.rows * block.columns for block in self.blocks)
-        sums = self._value_sums.additions * channels
-        sums += (results + self._result_sums.additions / len(self.taps)) * filters
-        cost = products * channels * filters / 0.75 + 28 * sums
+        blocks = self.blocks
+        products = sum(block.rows * block.inner * block.columns for block in blocks)
+        beside = sum(block.rows * block.inner for block in blocks if block.inner > 1)
+        totals = sum(block.rows * block.columns for block in blocks)
+        results = self._result_sums.additions / len(self.taps)
+        passes = (self._value_sums.additions + beside) * channels
+        passes += (totals + results) * filters
+        cost = products * channels * filters / 0.75 + 23 * passes
         skipped = 1 if self.extent == (0, 0) else np.prod(strides)
         return bool(cost * skipped < len(self.taps[0]) ** 2 * channels * filters)
 
-    def correlate(self, plane, stored, after=None):
-        """A map from a plane and the kernel, `(k * k * G, C, filters)`."""
-        filters = self._spectrum_of_filters(stored)
+    def _correlate(self, plane, filters, after=None):
+        """A map from a plane and the spectrum of a kernel."""
 
         def strip(before, start):
             start = start + _nothing_after(before)
@@ -186,9 +200,10 @@ class SpectralConvolution:
             results = ops.stack(self._result_sums(self._entries(totals)), axis=1)
             return results, results
 
-        shape = (plane.strip, plane.order, stored.shape[2])
+        number = filters[0].shape[2] // self.blocks[0].columns
+        shape = (plane.strip, plane.order, number)
         starts = plane.starts if after is None else plane.starts + _nothing_after(after)
-        _, strips = ops.scan(strip, ops.zeros(shape, stored.dtype), starts)
+        _, strips = ops.scan(strip, ops.zeros(shape, plane.dtype), starts)
         return plane.image(strips)
 
     def _entries(self, totals):
@@ -206,16 +221,14 @@ class SpectralConvolution:
             extent - margin
             for extent, margin in zip(self.extent, self.margin, strict=True)
         )
-        plane = Plane(inputs, self.margin, self.extent)
+        plane = self._plane(inputs, self.margin)
         # Both planes have lines of one length, so that the changes of the output, zero
         # outside, are read from this one in the strips of the other.
-        changes = Plane(
-            upstream, margin, self.extent, lines=margin[0] + plane.padded_height + 1
-        )
+        changes = self._plane(upstream, margin, plane.lines)
         kernel = self._kernel_gradient(plane, changes, margin)
         # dx is a correlation with the filter turned about and transposed.
         turned = ops.transpose(ops.take(stored, self._turn, axis=0), (0, 2, 1))
-        return self.correlate(changes, turned, after=kernel), kernel
+        return self._correlate(changes, self.spectrum(turned), after=kernel), kernel
 
     def _kernel_gradient(self, plane, changes, margin):
         """dfhat = sum zhat^T dyhat, with zhat made anew tap by tap."""
@@ -258,7 +271,9 @@ class SpectralConvolution:
 
     def _spectrum_of_values(self, plane, start, places):
         """For each block the rows of zhat, each `(pixels, inner * channels)`."""
-        values = [plane.slice(start, h, place) for h, place in enumerate(places)]
+        values = [
+            plane.slice(start, h, place, plane.strip) for h, place in enumerate(places)
+        ]
         return self._in_blocks(
             self._value_sums(values),
             [(block.rows, block.inner) for block in self.blocks],
@@ -273,23 +288,8 @@ class SpectralConvolution:
             for rows, n in shapes
         ]
 
-    def _spectrum_of_filters(self, stored):
-        """For each block fhat, `(taps, inner * channels, columns * filters)`."""
-        order = len(self.taps[0])
-        turned = ops.take(stored, self._gather, axis=0)
-        turned = ops.reshape(turned, (order, len(self.taps), *stored.shape[1:]))
-        sums = iter(self._filter_sums([turned[g] for g in range(order)]))
-        spectrum = []
-        for block in self.blocks:
-            rows = [
-                ops.concatenate([next(sums) for _ in range(block.columns)], axis=2)
-                for _ in range(block.inner)
-            ]
-            spectrum.append(ops.concatenate(rows, axis=1))
-        return spectrum
-
     def _kernel_of_filters(self, gradients):
-        """The transpose of `_spectrum_of_filters`, the blocks of a tap in a row."""
+        """The transpose of `spectrum`, the blocks of a tap in a row."""
         sums = []
         for number, block in enumerate(self.blocks):
             spectrum = ops.stack(gradients[number :: len(self.blocks)])
@@ -297,57 +297,6 @@ class SpectralConvolution:
                 sums.extend(ops.split(row, block.columns, axis=2))
         turned = ops.concatenate(self._filter_gradient_sums(sums))
         return ops.take(turned, self._scatter, axis=0)
-
-
-class Plane:
-    """A padded feature map laid out in rows of channels, so that a shift is a slice.
-
-    Orientation, row, column and image count the rows, in this order: two pixels of one
-    shift are the same number of rows apart everywhere, and a slice of rows need not be
-    copied. The margin between two lines of pixels is shared by both.
-    """
-
-    def __init__(self, maps, margin, extent, lines=0):
-        self.images, height, width, self.order, self.channels = ops.shape(maps)
-        self.dtype = keras.backend.standardize_dtype(maps.dtype)
-        (top, left), (tall, wide) = margin, extent
-        self.height, self.width = height + 2 * top - tall, width + 2 * left - wide
-        self.pitch = width + left
-        # Strips of whole lines, all of one height: the last may reach below the map.
-        line = self.pitch * self.images
-        itemsize = 8 if self.dtype == "float64" else 4
-        pixels = max(STRIP // (itemsize * self.channels), 1)
-        strips = _larger(self.height * line // pixels, 1)
-        self.strip_height = _larger(-(-self.height // strips), 1)
-        self.strips = _larger(-(-self.height // self.strip_height), 1)
-        self.strip = self.strip_height * line
-        self.starts = ops.arange(self.strips, dtype="int32") * self.strip
-        self.padded_height = self.strips * self.strip_height
-        # A shift reads past the last line, by less than a line unless that is short.
-        lines = _larger(lines, self.padded_height + tall - (-wide // self.pitch))
-        below = lines - height - top
-        maps = ops.pad(maps, ((0, 0), (top, below), (left, 0), (0, 0), (0, 0)))
-        self._orientation = lines * line
-        self._rows = ops.reshape(
-            ops.transpose(maps, (3, 1, 2, 0, 4)), (-1, self.channels)
-        )
-
-    def slice(self, start, orientation, place, size=None):
-        """One orientation under one tap, at the places of one strip."""
-        line, column = place
-        start = start + orientation * self._orientation
-        start = start + (line * self.pitch + column) * self.images
-        size = self.strip if size is None else size
-        # JAX wants both of one type.
-        start = (start, ops.zeros_like(start))
-        return ops.slice(self._rows, start, (size, self.channels))
-
-    def image(self, strips):
-        """`(strips, places, G, channels)` back as a map `(B, H', W', G, channels)`."""
-        order, channels = strips.shape[2:]
-        shape = (self.padded_height, self.pitch, self.images, order, channels)
-        maps = ops.reshape(strips, shape)[: self.height, : self.width]
-        return ops.transpose(maps, (2, 0, 1, 3, 4))
 
 
 def _places_of_taps(group, kernel_size, dilation_rate):
@@ -377,8 +326,3 @@ def _nothing_after(values):
     TensorFlow begins whatever it can, ten rounds of a loop ahead: ten times the memory.
     """
     return ops.cast(ops.sum(values[:1, :1]), "int32") * 0
-
-
-def _larger(a, b):
-    """Of two numbers, where either may be a tensor."""
-    return ops.maximum(a, b) if ops.is_tensor(a) or ops.is_tensor(b) else max(a, b)

@@ -17,6 +17,7 @@ import tensorflow as tf
 from small_models import draw_again, noise
 
 import zoo
+from zoo.layers import GroupConv2D, GroupPooling
 from zoo.serving import _places, formats, run_exported
 
 export = zoo.export
@@ -431,3 +432,32 @@ def test_killed_while_exporting(served, tmp_path):
         assert seen[0] == 1
         for version in {1, seen[-1]}:
             run_exported(path / str(version), [])
+
+
+def test_wide_group_convolutions_stay_in_the_spectrum(tmp_path):
+    """Where it is faster; `export` itself compares, where this package is not."""
+
+    def net(filters):
+        x = image = keras.Input((9, 9, 2), name="image")
+        x = GroupConv2D(filters, 3, group="D4")(x)
+        x = keras.layers.BatchNormalization()(x)
+        x = GroupConv2D(
+            filters, 3, "D4", padding="same", activation="relu", name="spatial"
+        )(x)
+        x = GroupConv2D(filters, 1, "D4", use_bias=False, activation="softplus")(x)
+        x = GroupConv2D(filters, 3, "D4", strides=2)(x)
+        x = GroupPooling("D4")(x)
+        return keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
+
+    def operations(path):
+        served = tf.saved_model.load(path).signatures["serving_default"]
+        graph = served.graph.as_graph_def()
+        nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
+        return [node.op for node in nodes]
+
+    wide = operations(export(net(32), tmp_path / "wide"))
+    narrow = operations(export(net(4), tmp_path / "narrow"))
+    assert {"While", "StatelessWhile"} & set(wide)
+    assert wide.count("Conv2D") == 2  # the lifting and the one with a stride
+    assert not {"While", "StatelessWhile"} & set(narrow)
+    assert narrow.count("Conv2D") == 4

@@ -128,6 +128,13 @@ NETS = {
         conv(5, 1, group="D4", use_bias=False, implementation="expand"),
         GroupPooling("D4"),
     ),
+    "spectra": lambda: net(
+        (8, 8, 2),
+        conv(3, 3, group="D4"),
+        conv(4, 3, group="D4", padding="same", implementation="spectral"),
+        conv(3, 2, group="D4", strides=2, implementation="spectral"),
+        conv(3, 3, group="D4", implementation="spectral"),
+    ),
     "stock_layers_between": lambda: net(
         (6, 6, 2),
         conv(4, 3),

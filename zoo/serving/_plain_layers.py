@@ -10,6 +10,7 @@ from keras import ops
 
 from zoo import layers
 from zoo.layers._scale_layer import b_spline
+from zoo.serving._fixed_spectrum import FixedSpectrum
 
 # What works on each number alone, so that it does not mind where orientations stand.
 ELEMENTWISE = (
@@ -35,9 +36,14 @@ class PlainLayers:
 
     A layer that is used twice gets one equivalent. Weights are copied at the end,
     when every equivalent has been built.
+
+    Args:
+        with_spectra: bool. Let group convolutions that are faster in the spectrum of
+            their group stay there, in a layer that is not a stock one.
     """
 
-    def __init__(self):
+    def __init__(self, with_spectra=False):
+        self.with_spectra = with_spectra
         self._made = {}  # equivalents, by name
         self._weights = []  # of (equivalent, list of arrays)
         self._merged = {}  # maps that hold their orientations among the channels
@@ -223,6 +229,8 @@ def _group_conv_2d(plain, layer, x):
     order = layer._group.order
     if _covers(layer, merged):
         return _dense_head(plain, layer, merged)
+    if plain.with_spectra and layer._takes_spectral() and layer.strides == (1, 1):
+        return _fixed_spectrum(plain, layer, x)
     bias = None if layer.bias is None else np.tile(layer.bias.numpy(), order)
     margin, padding = layer.window.margin, "valid"
     if margin != (0, 0) and _is_symmetric(layer, merged):
@@ -231,10 +239,31 @@ def _group_conv_2d(plain, layer, x):
     return _conv(plain, layer, merged, kernel, bias, order, margin, padding)
 
 
+def _fixed_spectrum(plain, layer, x):
+    dtype = _full_precision(layer)
+    stored = ops.cast(layer.kernel, dtype)
+    stored = ops.reshape(stored, (-1, *layer.kernel.shape[3:]))
+    weights = [
+        keras.ops.convert_to_numpy(block) for block in layer._spectral.spectrum(stored)
+    ]
+    if layer.bias is not None:
+        weights.append(layer.bias.numpy())
+    return plain.layer(
+        FixedSpectrum,
+        layer.name,
+        plain.split(x),
+        weights=weights,
+        convolution=layer._spectral,
+        shapes=[weight.shape for weight in weights],
+        activation=layer.activation,
+        dtype=dtype,
+    )
+
+
 def _covers(layer, x):
     """Whether the layer turns its input and not its filter: see GroupConv2D."""
     return (
-        layer.implementation != "expand"
+        layer.implementation == "auto"
         and layer.padding == "valid"
         and tuple(x.shape[1:3]) == layer.window.extent == layer.kernel_size
     )

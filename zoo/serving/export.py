@@ -50,7 +50,9 @@ def export(
 
     None of them needs this package, a custom operation or XLA. Input and output keep
     their names (`image`, `probabilities`), and any number of examples is taken at a
-    time. Before it is written, the model is said in stock layers (`to_plain`).
+    time. Before it is written, the model is said in stock layers (`to_plain`). In a
+    SavedModel a group convolution that is faster in the spectrum of its group (see
+    `GroupConv2D`) stays there, with its filter transformed once and for all.
 
     A SavedModel also takes encoded files: its signature `serve_bytes` decodes PNG,
     JPEG, GIF or BMP (`image_bytes`), or WAV (`waveform_bytes`), applies the card's
@@ -124,7 +126,11 @@ def export_and_compare(
     check_version(version)
     _refuse_for_format(kind, version, calibration)
     model = functional_form(model)
-    plain = plain_model(model, _input_name(model, input_name))
+    plain = plain_model(
+        model,
+        _input_name(model, input_name),
+        with_spectra=format == "saved_model",
+    )
     if calibration is not None:
         calibration = check_calibration(model, calibration)
     card = _fitting_card(model, card)

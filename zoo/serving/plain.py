@@ -42,9 +42,13 @@ def to_plain(model):
     return plain_model(functional, *(symbol.name for symbol in functional.inputs))
 
 
-def plain_model(functional, *input_names):
-    """The plain model of a functional one, its inputs called so."""
-    layers = PlainLayers()
+def plain_model(functional, *input_names, with_spectra=False):
+    """The plain model of a functional one, its inputs called so.
+
+    With `with_spectra`, group convolutions that are faster in the spectrum stay in it:
+    a layer of ours, for what keeps operations and not layers.
+    """
+    layers = PlainLayers(with_spectra)
     inputs = [
         keras.Input(symbol.shape[1:], dtype=symbol.dtype, name=name)
         for symbol, name in zip(functional.inputs, input_names, strict=True)
