@@ -59,7 +59,9 @@ class Plane:
         order, channels = strips.shape[2:]
         shape = (self.lines, self._pitch, self._images, order, channels)
         maps = ops.reshape(strips, shape)[: self._height, : self._width]
-        return ops.transpose(maps, (2, 0, 1, 3, 4))
+        # A size that is known is said again: the number of strips may hide it.
+        shape = (self._images, self._height, self._width, order, channels)
+        return ops.reshape(ops.transpose(maps, (2, 0, 1, 3, 4)), shape)
 
 
 class Pixels:

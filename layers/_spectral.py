@@ -113,24 +113,31 @@ class SpectralConvolution:
         self._result_sums = SignedSums(results.T)
         self._result_gradient_sums = SignedSums(results)
 
-    def __call__(self, inputs, kernel):
+    def __call__(self, inputs, kernel, bias=None):
         """A map `(B, H, W, G, C)` and a kernel `(k, k, G, C, filters)` to a map."""
 
         @ops.custom_gradient
-        def correlate(inputs, stored):
+        def correlate(inputs, stored, *bias):
             def gradient(*upstreams, upstream=None):
                 # torch gives it by name, TensorFlow and JAX by place.
                 upstream = upstreams[0] if upstream is None else upstream
-                return self.gradients(inputs, stored, upstream)
+                changes = self.gradients(inputs, stored, upstream)
+                if not bias:
+                    return changes
+                return *changes, ops.sum(upstream, axis=(0, 1, 2, 3))
 
-            return self.infer(inputs, self.spectrum(stored)), gradient
+            return self.infer(inputs, self.spectrum(stored), *bias), gradient
 
         # Reshaped outside: TensorFlow wants no variables within a custom gradient.
-        return correlate(inputs, ops.reshape(kernel, (-1, *kernel.shape[3:])))
+        stored = ops.reshape(kernel, (-1, *kernel.shape[3:]))
+        if bias is None:
+            return correlate(inputs, stored)
+        return correlate(inputs, stored, ops.reshape(bias, (-1,)))
 
-    def infer(self, inputs, spectrum):
+    def infer(self, inputs, spectrum, bias=None):
         """The map for the `spectrum` of a kernel."""
-        return self._correlate(self._plane(inputs, self.margin), spectrum)
+        plane = self._plane(inputs, self.margin)
+        return self._correlate(plane, spectrum, bias)
 
     def _plane(self, maps, margin, lines=0):
         if self.extent == (0, 0):
@@ -175,7 +182,7 @@ class SpectralConvolution:
         skipped = 1 if self.extent == (0, 0) else np.prod(strides)
         return bool(cost * skipped < len(self.taps[0]) ** 2 * channels * filters)
 
-    def _correlate(self, plane, filters, after=None):
+    def _correlate(self, plane, filters, bias=None, after=None):
         """A map from a plane and the spectrum of a kernel."""
 
         def strip(before, start):
@@ -197,6 +204,9 @@ class SpectralConvolution:
                     if totals is None
                     else [a + b for a, b in zip(totals, products, strict=True)]
                 )
+            if bias is not None:
+                # The trivial irrep is the first, and adds alike to all orientations.
+                totals[0] = totals[0] + bias
             results = ops.stack(self._result_sums(self._entries(totals)), axis=1)
             return results, results
 

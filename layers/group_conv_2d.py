@@ -45,7 +45,7 @@ class GroupConv2D(GroupLayer):
             group: the same numbers from 3.2 (C4) or 5.3 (D4) times fewer
             multiplications; an image batch is lifted by `"expand"` all the same.
             `"auto"` takes the faster one, by a measured rule: the spectrum from about
-            64 (C4) or 32 (D4) channels an orientation, on a CPU. Where the filter
+            32 (C4) or 24 (D4) channels an orientation, on a CPU. Where the filter
             covers the whole input, as in a dense head, it turns the input and not the
             filter. docs/group_convolution.md tells how and why.
         strict: bool. Refuse an input size at which the layer is not exactly
@@ -184,10 +184,10 @@ class GroupConv2D(GroupLayer):
         _, height, width, _, _ = self.compute_output_shape(inputs.shape)
         # Keras leaves whole numbers, such as raw uint8 images, as they are.
         inputs = ops.cast(inputs, self.compute_dtype)
+        if self._takes_spectral() and not self._covers(inputs):
+            return self.activation(self._correlate_spectra(inputs))
         if self._covers(inputs):
             outputs = self._correlate_turned_inputs(inputs)
-        elif self._takes_spectral():
-            outputs = self._correlate_spectra(inputs)
         else:
             outputs = self._correlate_turned_filters(inputs, height, width)
         if self.bias is not None:
@@ -230,7 +230,7 @@ class GroupConv2D(GroupLayer):
         # everywhere, and what is skipped is left out.
         if self.window.extent == (1, 1):
             inputs = inputs[:, ::rows, ::columns]
-        outputs = self._spectral(inputs, self.kernel)
+        outputs = self._spectral(inputs, self.kernel, self.bias)
         if self.window.extent != (1, 1):
             outputs = outputs[:, ::rows, ::columns]
         return outputs

@@ -35,9 +35,5 @@ class FixedSpectrum(keras.layers.Layer):
             self._bias = self.add_weight(shape=shapes[-1], name="bias")
 
     def call(self, inputs):
-        outputs = self._convolution.infer(
-            inputs, [ops.convert_to_tensor(block) for block in self._blocks]
-        )
-        if self._bias is not None:
-            outputs = ops.add(outputs, self._bias)
-        return self._activation(outputs)
+        spectrum = [ops.convert_to_tensor(block) for block in self._blocks]
+        return self._activation(self._convolution.infer(inputs, spectrum, self._bias))
