@@ -167,16 +167,16 @@ class SpectralConvolution:
 
         In multiplications a pixel and tap. Products of narrower matrices run at about
         three quarters of the convolution's rate, and to go through a channel once more,
-        to add it up or to put it beside another, costs as much as 23 multiplications:
-        fitted to benchmarks/results/group_convolution.txt (two cores, float32). What a
-        stride skips is computed.
+        to add it up, costs as much as 23 multiplications (to put it beside another,
+        half as much again): fitted to benchmarks/results/group_convolution.txt (two
+        cores, float32). What a stride skips is computed.
         """
         blocks = self.blocks
         products = sum(block.rows * block.inner * block.columns for block in blocks)
         beside = sum(block.rows * block.inner for block in blocks if block.inner > 1)
         totals = sum(block.rows * block.columns for block in blocks)
         results = self._result_sums.additions / len(self.taps)
-        passes = (self._value_sums.additions + beside) * channels
+        passes = (self._value_sums.additions + 1.5 * beside) * channels
         passes += (totals + results) * filters
         cost = products * channels * filters / 0.75 + 23 * passes
         skipped = 1 if self.extent == (0, 0) else np.prod(strides)

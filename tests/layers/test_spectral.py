@@ -273,3 +273,25 @@ def test_trains():
     spectral = losses("spectral")
     assert spectral[2] < spectral[0]
     np.testing.assert_allclose(spectral, losses("expand"), rtol=1e-5)
+
+
+def takes_spectral(group, channels, kernel_size=3, **arguments):
+    layer = GroupConv2D(channels, kernel_size, group, **arguments)
+    layer.build((None, 9, 9, get_group(group).order, channels))
+    return layer._takes_spectral()
+
+
+def test_auto_takes_what_was_measured_to_be_faster(monkeypatch):
+    is_measured = keras.backend.backend() in ("tensorflow", "jax")
+    for group, channels in [("C4", 64), ("D4", 32), ("D2", 64), ("C2", 128)]:
+        assert takes_spectral(group, channels) == is_measured
+        assert takes_spectral(group, channels, implementation="spectral")
+        assert not takes_spectral(group, channels, implementation="expand")
+        assert not takes_spectral(group, 10)  # the width of p4cnn
+    assert takes_spectral("C4", 64, 1) == is_measured
+    assert not takes_spectral("C4", 32, 1)
+    assert not takes_spectral("D4", 16, 5)
+    assert not takes_spectral("C4", 64, strides=2)
+    assert takes_spectral("C4", 64, 1, strides=2) == is_measured
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
+    assert not takes_spectral("C4", 256)
