@@ -184,10 +184,10 @@ class GroupConv2D(GroupLayer):
         _, height, width, _, _ = self.compute_output_shape(inputs.shape)
         # Keras leaves whole numbers, such as raw uint8 images, as they are.
         inputs = ops.cast(inputs, self.compute_dtype)
-        if self._takes_spectral() and not self._covers(inputs):
-            return self.activation(self._correlate_spectra(inputs))
         if self._covers(inputs):
             outputs = self._correlate_turned_inputs(inputs)
+        elif self._takes_spectral():
+            return self.activation(self._correlate_spectra(inputs))
         else:
             outputs = self._correlate_turned_filters(inputs, height, width)
         if self.bias is not None:
@@ -195,11 +195,16 @@ class GroupConv2D(GroupLayer):
         return self.activation(outputs)
 
     def _covers(self, inputs):
-        """Whether the filter sees the whole input at once, as a dense layer does."""
+        """Whether the filter sees the whole input at once, as a dense layer does.
+
+        Then the input is turned. One pixel of many channels is better left to the
+        spectrum; larger windows are not: each tap has a row an image to multiply.
+        """
         return (
             self.implementation == "auto"
             and self.padding == "valid"
             and tuple(inputs.shape[1:3]) == self.window.extent == self.kernel_size
+            and not (self.kernel_size == (1, 1) and self._takes_spectral())
         )
 
     def _correlate_turned_inputs(self, inputs):

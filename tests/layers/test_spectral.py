@@ -295,3 +295,16 @@ def test_auto_takes_what_was_measured_to_be_faster(monkeypatch):
     assert takes_spectral("C4", 64, 1, strides=2) == is_measured
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
     assert not takes_spectral("C4", 256)
+
+
+@pytest.mark.parametrize("channels", [4, 64])
+def test_a_dense_head_of_one_pixel(channels):
+    """Turned inputs where it is narrow, the spectrum where it is wide: equal."""
+    inputs = noise(3, 1, 1, 4, channels, dtype="float64")
+    expand, _ = both(inputs.shape, channels, 1)
+    auto = GroupConv2D(channels, 1, dtype="float64")
+    auto.build(inputs.shape)
+    auto.set_weights(expand.get_weights())
+    is_wide = channels == 64 and keras.backend.backend() in ("tensorflow", "jax")
+    assert auto._covers(inputs) == (not is_wide)
+    assert_equal([expand, auto], inputs, 1e-12)
