@@ -8,6 +8,8 @@ median of the ratios of neighbours. Conv2D has as many channels in all: those of
 orientation times the orientations. The batch is what keeps Conv2D under 60 GFLOP a
 pass, between 2 and 16. Results go to benchmarks/results/group_convolution.{txt,png}.
 
+With KERAS_BACKEND=jax the same forms run on JAX, into group_convolution_jax.{txt,png}.
+
 escnn needs an environment of its own (`pip install torch escnn`, with gfortran) and
 runs in a second process, one step each time it is asked for one.
 """
@@ -19,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
@@ -39,7 +42,6 @@ def batch_of(group, width, kernel_size):
 def keras_steps(form, group, width, kernel_size, batch):
     """`(forward, training step)` of one layer, compiled."""
     import keras
-    import tensorflow as tf
 
     from zoo.layers import GroupConv2D
 
@@ -53,10 +55,18 @@ def keras_steps(form, group, width, kernel_size, batch):
             width, kernel_size, group=group, padding="same", implementation=form
         )
     layer.build((None, *shape))
+    maps = keras.random.normal((batch, *shape))
+    targets = keras.random.normal((batch, *shape))
+    on_jax = keras.backend.backend() == "jax"
+    return (jax_steps if on_jax else tensorflow_steps)(layer, maps, targets)
+
+
+def tensorflow_steps(layer, maps, targets):
+    import keras
+    import tensorflow as tf
+
     optimizer = keras.optimizers.SGD(1e-3)
     optimizer.build(layer.trainable_variables)
-    maps = tf.random.normal((batch, *shape))
-    targets = tf.random.normal((batch, *shape))
 
     @tf.function
     def forward():
@@ -72,6 +82,28 @@ def keras_steps(form, group, width, kernel_size, batch):
         return change
 
     return forward, step
+
+
+def jax_steps(layer, maps, targets):
+    import jax
+
+    @jax.jit
+    def call(weights, maps):
+        return layer.stateless_call(weights, [], maps)[0]
+
+    @jax.jit
+    def train(weights, maps):
+        def loss(weights, maps):
+            return ((call(weights, maps) - targets) ** 2).mean()
+
+        changes, change = jax.grad(loss, (0, 1))(weights, maps)
+        return [w - 1e-3 * c for w, c in zip(weights, changes, strict=True)], change
+
+    weights = [weight.value for weight in layer.trainable_variables]
+    return (
+        lambda: jax.block_until_ready(call(weights, maps)),
+        lambda: jax.block_until_ready(train(weights, maps)),
+    )
 
 
 def escnn_steps(group, width, kernel_size, batch):
@@ -241,24 +273,26 @@ def main():
     parser.add_argument("--widths", nargs="+", type=int, default=WIDTHS)
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--long-turns", type=int, default=21)
-    parser.add_argument("--name", default="group_convolution")
+    parser.add_argument("--name", help="of the results' files")
     parser.add_argument("--redraw", action="store_true", help="only the picture")
     parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         serve(*options.serve)
         return
-    text, image = (RESULTS / f"{options.name}.{kind}" for kind in ("txt", "png"))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    backend = keras.backend.backend()
+    usual = "group_convolution" + ("_jax" if backend == "jax" else "")
+    name = options.name or usual
+    text, image = (RESULTS / f"{name}.{kind}" for kind in ("txt", "png"))
     if options.redraw:
         picture(text.read_text().splitlines()[2:], image)
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
-    import tensorflow as tf
-
     forms = [form for form in FORMS if form != "escnn" or options.escnn]
     lines = [
-        f"keras {keras.__version__}, tensorflow {tf.__version__}, "
+        f"keras {keras.__version__}, {backend} {metadata.version(backend)}, "
         f"{platform.machine()}, {os.cpu_count()} cores; {SIZE} x {SIZE}; "
         f"{options.turns} pairs, {options.long_turns} where marked *",
         "times as fast as Conv2D of equal width (forward / training step):",

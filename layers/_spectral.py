@@ -19,11 +19,19 @@ A pair of complex irreps is one complex product, three real ones (Gauss).
 
 from dataclasses import astuple, dataclass
 
+import keras
 import numpy as np
 from keras import ops
 
+from zoo.layers._in_order import begin_after
 from zoo.layers._plane import Pixels, Plane
 from zoo.layers._signed_sums import SignedSums
+
+# What it costs to go through a channel once more, to add it up, in multiplications: in
+# windows of one pixel and in wider ones. XLA adds slowly, and its convolution of one
+# pixel is slower than its products by far. Fitted on two cores in float32, by
+# benchmarks/group_convolution.py and its like for JAX.
+PASSES = {"tensorflow": (23, 23), "jax": (6, 60)}
 
 
 @dataclass(frozen=True)
@@ -166,11 +174,12 @@ class SpectralConvolution:
         """Whether it is expected to be faster than the convolution of order^2 products.
 
         In multiplications a pixel and tap. Products of narrower matrices run at about
-        three quarters of the convolution's rate, and to go through a channel once more,
-        to add it up, costs as much as 23 multiplications (to put it beside another,
-        half as much again): fitted to benchmarks/results/group_convolution.txt (two
-        cores, float32). What a stride skips is computed.
+        three quarters of the convolution's rate; a pass through a channel costs what
+        `PASSES` says (to put it beside another, half as much again). What a stride
+        skips is computed.
         """
+        is_one_pixel = self.extent == (0, 0)
+        one, wide = PASSES[keras.backend.backend()]
         blocks = self.blocks
         products = sum(block.rows * block.inner * block.columns for block in blocks)
         beside = sum(block.rows * block.inner for block in blocks if block.inner > 1)
@@ -178,25 +187,22 @@ class SpectralConvolution:
         results = self._result_sums.additions / len(self.taps)
         passes = (self._value_sums.additions + 1.5 * beside) * channels
         passes += (totals + results) * filters
-        cost = products * channels * filters / 0.75 + 23 * passes
-        skipped = 1 if self.extent == (0, 0) else np.prod(strides)
+        cost = products * channels * filters / 0.75
+        cost += (one if is_one_pixel else wide) * passes
+        skipped = 1 if is_one_pixel else np.prod(strides)
         return bool(cost * skipped < len(self.taps[0]) ** 2 * channels * filters)
 
-    def _correlate(self, plane, filters, bias=None, after=None):
+    def _correlate(self, plane, filters, bias=None):
         """A map from a plane and the spectrum of a kernel."""
 
         def strip(before, start):
-            start = start + _nothing_after(before)
             totals = None
             for tap, places in enumerate(self.taps):
-                here = start + _nothing_after(totals[-1]) if totals else start
+                with begin_after(before if totals is None else totals[-1]):
+                    spectra = self._spectrum_of_values(plane, start, places)
                 products = [
                     values @ block[tap]
-                    for rows, block in zip(
-                        self._spectrum_of_values(plane, here, places),
-                        filters,
-                        strict=True,
-                    )
+                    for rows, block in zip(spectra, filters, strict=True)
                     for values in rows
                 ]
                 totals = (
@@ -212,8 +218,7 @@ class SpectralConvolution:
 
         number = filters[0].shape[2] // self.blocks[0].columns
         shape = (plane.strip, plane.order, number)
-        starts = plane.starts if after is None else plane.starts + _nothing_after(after)
-        _, strips = ops.scan(strip, ops.zeros(shape, plane.dtype), starts)
+        _, strips = ops.scan(strip, ops.zeros(shape, plane.dtype), plane.starts)
         return plane.image(strips)
 
     def _entries(self, totals):
@@ -238,33 +243,33 @@ class SpectralConvolution:
         kernel = self._kernel_gradient(plane, changes, margin)
         # dx is a correlation with the filter turned about and transposed.
         turned = ops.transpose(ops.take(stored, self._turn, axis=0), (0, 2, 1))
-        return self._correlate(changes, self.spectrum(turned), after=kernel), kernel
+        with begin_after(kernel):
+            return self._correlate(changes, self.spectrum(turned)), kernel
 
     def _kernel_gradient(self, plane, changes, margin):
         """dfhat = sum zhat^T dyhat, with zhat made anew tap by tap."""
 
-        def add_strip(number, carried):
-            nothing, totals = carried
-            start = plane.starts[number] + nothing
+        def add_strip(number, totals):
+            start = plane.starts[number]
+            with begin_after(totals[-1]):
+                outcomes = [
+                    changes.slice(start, h, margin, plane.strip) for h in orientations
+                ]
             results = self._in_blocks(
-                self._result_gradient_sums(
-                    [changes.slice(start, h, margin, plane.strip) for h in orientations]
-                ),
+                self._result_gradient_sums(outcomes),
                 [(block.rows, block.columns) for block in self.blocks],
             )
             gradients = []
             for places in self.taps:
-                here = start + _nothing_after(gradients[-1]) if gradients else start
-                for rows, outcomes in zip(
-                    self._spectrum_of_values(plane, here, places), results, strict=True
-                ):
+                with begin_after(gradients[-1] if gradients else totals[-1]):
+                    spectra = self._spectrum_of_values(plane, start, places)
+                for values, columns in zip(spectra, results, strict=True):
                     products = [
                         ops.transpose(a) @ b
-                        for a, b in zip(rows, outcomes, strict=True)
+                        for a, b in zip(values, columns, strict=True)
                     ]
                     gradients.append(sum(products[1:], products[0]))
-            totals = [a + b for a, b in zip(totals, gradients, strict=True)]
-            return _nothing_after(gradients[-1]), totals
+            return [a + b for a, b in zip(totals, gradients, strict=True)]
 
         orientations = range(plane.order)
         nothing = [
@@ -275,8 +280,7 @@ class SpectralConvolution:
             for _ in self.taps
             for block in self.blocks
         ]
-        carried = (ops.zeros((), "int32"), nothing)
-        _, gradients = ops.fori_loop(0, plane.strips, add_strip, carried)
+        gradients = ops.fori_loop(0, plane.strips, add_strip, nothing)
         return self._kernel_of_filters(gradients)
 
     def _spectrum_of_values(self, plane, start, places):
@@ -328,11 +332,3 @@ def _as_rows(matrix):
 
 def _side_by_side(values):
     return values[0] if len(values) == 1 else ops.concatenate(values, axis=1)
-
-
-def _nothing_after(values):
-    """A zero that is there only once the values are: one tap waits for the other.
-
-    TensorFlow begins whatever it can, ten rounds of a loop ahead: ten times the memory.
-    """
-    return ops.cast(ops.sum(values[:1, :1]), "int32") * 0

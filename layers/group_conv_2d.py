@@ -3,7 +3,7 @@ import numpy as np
 from keras import ops
 
 from zoo.layers._group_layer import GroupLayer, merge_orientations
-from zoo.layers._spectral import SpectralConvolution
+from zoo.layers._spectral import PASSES, SpectralConvolution
 from zoo.layers._window import Window, is_positive_integer, standardize_pair
 
 IMPLEMENTATIONS = ("auto", "expand", "spectral")
@@ -184,9 +184,13 @@ class GroupConv2D(GroupLayer):
         _, height, width, _, _ = self.compute_output_shape(inputs.shape)
         # Keras leaves whole numbers, such as raw uint8 images, as they are.
         inputs = ops.cast(inputs, self.compute_dtype)
-        if self._covers(inputs):
+        is_spectral = self._takes_spectral()
+        # A dense head turns its input; only in one pixel of many channels does the
+        # spectrum pay: larger windows have a row an image to multiply at each tap.
+        is_head = self._covers(inputs)
+        if is_head and not (is_spectral and self.kernel_size == (1, 1)):
             outputs = self._correlate_turned_inputs(inputs)
-        elif self._takes_spectral():
+        elif is_spectral:
             return self.activation(self._correlate_spectra(inputs))
         else:
             outputs = self._correlate_turned_filters(inputs, height, width)
@@ -195,16 +199,11 @@ class GroupConv2D(GroupLayer):
         return self.activation(outputs)
 
     def _covers(self, inputs):
-        """Whether the filter sees the whole input at once, as a dense layer does.
-
-        Then the input is turned. One pixel of many channels is better left to the
-        spectrum; larger windows are not: each tap has a row an image to multiply.
-        """
+        """Whether the filter sees the whole input at once, as a dense layer does."""
         return (
             self.implementation == "auto"
             and self.padding == "valid"
             and tuple(inputs.shape[1:3]) == self.window.extent == self.kernel_size
-            and not (self.kernel_size == (1, 1) and self._takes_spectral())
         )
 
     def _correlate_turned_inputs(self, inputs):
@@ -332,6 +331,6 @@ def _is_measured():
 
     On torch the two forms were equally fast; no accelerator was there to be measured.
     """
-    if keras.backend.backend() not in ("tensorflow", "jax"):
+    if keras.backend.backend() not in PASSES:
         return False
     return all(name.startswith("cpu") for name in keras.distribution.list_devices())

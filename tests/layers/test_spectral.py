@@ -275,30 +275,83 @@ def test_trains():
     np.testing.assert_allclose(spectral, losses("expand"), rtol=1e-5)
 
 
-def takes_spectral(group, channels, kernel_size=3, **arguments):
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="XLA as TensorFlow calls it"
+)
+def test_xla_compiles_once_for_all_batches():
+    """A step that takes its batch for a constant is compiled anew for each."""
+    import tensorflow as tf
+
+    layers = both((None, 5, 5, 4, 2), 3, 3)
+
+    def step_of(layer):
+        @tf.function(jit_compile=True)
+        def step(maps):
+            with tf.GradientTape() as tape:
+                total = tf.reduce_sum(layer(maps) ** 2)
+            return tape.gradient(total, layer.trainable_variables)
+
+        return step
+
+    expand, spectral = map(step_of, layers)
+    inputs = tf.constant(noise(2, 5, 5, 4, 2, dtype="float64"))
+    for a, b in zip(expand(inputs), spectral(inputs), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-12 * np.abs(a).max())
+    signature = spectral.experimental_get_compiler_ir(inputs)(stage="hlo")
+    assert "f64[2,5,5,4,2]" in signature.split("->")[0]
+
+
+def takes(group, channels, kernel_size=3, **arguments):
     layer = GroupConv2D(channels, kernel_size, group, **arguments)
     layer.build((None, 9, 9, get_group(group).order, channels))
     return layer._takes_spectral()
 
 
-def test_auto_takes_what_was_measured_to_be_faster(monkeypatch):
-    is_measured = keras.backend.backend() in ("tensorflow", "jax")
-    for group, channels in [("C4", 64), ("D4", 32), ("D2", 64), ("C2", 128)]:
-        assert takes_spectral(group, channels) == is_measured
-        assert takes_spectral(group, channels, implementation="spectral")
-        assert not takes_spectral(group, channels, implementation="expand")
-        assert not takes_spectral(group, 10)  # the width of p4cnn
-    assert takes_spectral("C4", 64, 1) == is_measured
-    assert not takes_spectral("C4", 32, 1)
-    assert not takes_spectral("D4", 16, 5)
-    assert not takes_spectral("C4", 64, strides=2)
-    assert takes_spectral("C4", 64, 1, strides=2) == is_measured
+@pytest.fixture
+def no_accelerator(monkeypatch):
+    """What the machine of the test has, has no part in the rule's tests."""
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0"])
+
+
+# Group, channels an orientation, window, stride; where the spectrum was faster.
+BOTH, NONE = ("tensorflow", "jax"), ()
+MEASURED = [
+    ("C4", 64, 3, 1, ("tensorflow",)),
+    ("C4", 128, 3, 1, BOTH),
+    ("D4", 32, 3, 1, ("tensorflow",)),
+    ("D4", 64, 3, 1, BOTH),
+    ("C4", 32, 1, 1, ("jax",)),
+    ("C4", 64, 1, 1, BOTH),
+    ("C4", 64, 1, 2, BOTH),
+    ("C4", 64, 3, 2, NONE),
+    ("D4", 16, 5, 1, NONE),
+    # The width of p4cnn.
+    *((group, 10, 3, 1, NONE) for group in GROUP_NAMES if group != "C1"),
+]
+
+
+@pytest.mark.parametrize("group, channels, kernel_size, strides, faster_on", MEASURED)
+def test_auto_takes_what_was_measured_to_be_faster(
+    group, channels, kernel_size, strides, faster_on, no_accelerator
+):
+    def takes_spectral(**arguments):
+        arguments = {"strides": strides, **arguments}
+        return takes(group, channels, kernel_size, **arguments)
+
+    assert takes_spectral() == (keras.backend.backend() in faster_on)
+    assert takes_spectral(implementation="spectral")
+    assert not takes_spectral(implementation="expand")
+
+
+def test_auto_expands_on_an_accelerator(monkeypatch):
+    """An H100 ran the ordinary convolution faster at every width."""
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
-    assert not takes_spectral("C4", 256)
+    assert not takes("C4", 256)
+    assert takes("C4", 256, implementation="spectral")
 
 
 @pytest.mark.parametrize("channels", [4, 64])
-def test_a_dense_head_of_one_pixel(channels):
+def test_a_dense_head_of_one_pixel(channels, no_accelerator, monkeypatch):
     """Turned inputs where it is narrow, the spectrum where it is wide: equal."""
     inputs = noise(3, 1, 1, 4, channels, dtype="float64")
     expand, _ = both(inputs.shape, channels, 1)
@@ -306,5 +359,6 @@ def test_a_dense_head_of_one_pixel(channels):
     auto.build(inputs.shape)
     auto.set_weights(expand.get_weights())
     is_wide = channels == 64 and keras.backend.backend() in ("tensorflow", "jax")
-    assert auto._covers(inputs) == (not is_wide)
+    other_way = "_correlate_turned_inputs" if is_wide else "_correlate_spectra"
+    monkeypatch.setattr(auto, other_way, None)
     assert_equal([expand, auto], inputs, 1e-12)

@@ -227,7 +227,7 @@ def _conv(plain, layer, x, kernel, bias, order=None, margin=(0, 0), padding="val
 def _group_conv_2d(plain, layer, x):
     merged, _ = plain.merge(x)
     order = layer._group.order
-    if _covers(layer, merged):
+    if layer._covers(merged):
         return _dense_head(plain, layer, merged)
     if plain.with_spectra and layer._takes_spectral() and layer.strides == (1, 1):
         return _fixed_spectrum(plain, layer, x)
@@ -257,15 +257,6 @@ def _fixed_spectrum(plain, layer, x):
         shapes=[weight.shape for weight in weights],
         activation=layer.activation,
         dtype=dtype,
-    )
-
-
-def _covers(layer, x):
-    """Whether the layer turns its input and not its filter: see GroupConv2D."""
-    return (
-        layer.implementation == "auto"
-        and layer.padding == "valid"
-        and tuple(x.shape[1:3]) == layer.window.extent == layer.kernel_size
     )
 
 
