@@ -72,6 +72,18 @@ def test_what_is_no_address(address):
         check_service(address)
 
 
+def test_two_sets_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="can't be combined"):
+        zoo.training.train(
+            "m5",
+            "spoken_digits",
+            tmp_path / "run",
+            also="synthetic_speech",
+            data_service="grpc://localhost:1",
+        )
+    assert not (tmp_path / "run").exists()
+
+
 def test_commands_that_can_not_start(service, tmp_path):
     port = service.rpartition(":")[2]
     log = tmp_path / "log"

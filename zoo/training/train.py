@@ -100,7 +100,7 @@ def train(
             epochs. Otherwise they are those of all devices together.
         checkpoint_minutes: how often an epoch is interrupted to save, beside its end.
         data_service: "grpc://host:port" of a tf.data service that makes the batches
-            (`zoo data-dispatcher`).
+            (`zoo data-dispatcher`); not with `also`.
         **sound: of a set of sounds, what `zoo.datasets.load` takes: `sample_rate`,
             `seconds`, `labels`, `split_by`, `held_out` (who tests), `task`, ...;
             with `validate_on` those are measured, and the test split is not touched.
@@ -139,6 +139,11 @@ def train(
     _check_seed(seed)
     _check_minutes(checkpoint_minutes)
     check_service(data_service)
+    if also is not None and data_service is not None:
+        raise ValueError(
+            "`also` and `data_service` can't be combined: a service deals out one set. "
+            f"Received: also={also!r}, data_service={data_service!r}"
+        )
     together = find_together(strategy, workers, rank)
     if scale_batch:
         recipe = recipe.scaled(together.strategy.num_replicas_in_sync)
