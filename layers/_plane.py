@@ -45,14 +45,16 @@ class Plane:
             ops.transpose(maps, (3, 1, 2, 0, 4)), (-1, self.channels)
         )
 
-    def slice(self, start, orientation, place, size):
-        """One orientation under one tap: `size` places of the window."""
-        line, column = place
-        start = start + orientation * self._orientation
-        start = start + (line * self._pitch + column) * self._images
-        # JAX wants both of one type.
-        start = (start, ops.zeros_like(start))
-        return ops.slice(self._rows, start, (size, self.channels))
+    def slices(self, start, places, size):
+        """Each orientation under its tap: `size` places of the window."""
+        slices = []
+        for orientation, (line, column) in enumerate(places):
+            row = start + orientation * self._orientation
+            row = row + (line * self._pitch + column) * self._images
+            # JAX wants both of one type.
+            corner = (row, ops.zeros_like(row))
+            slices.append(ops.slice(self._rows, corner, (size, self.channels)))
+        return slices
 
     def image(self, strips):
         """`(strips, places, G, channels)` back as a map `(B, H', W', G, channels)`."""
@@ -82,9 +84,10 @@ class Pixels:
         below = _larger(lines, self.lines) - self._size
         self._rows = ops.pad(rows, ((0, below), (0, 0)))
 
-    def slice(self, start, orientation, place, size):
-        start = (start, ops.full_like(start, orientation * self.channels))
-        return ops.slice(self._rows, start, (size, self.channels))
+    def slices(self, start, places, size):
+        corner = (start, ops.zeros_like(start))
+        rows = ops.slice(self._rows, corner, (size, self.order * self.channels))
+        return ops.split(rows, self.order, axis=1)
 
     def image(self, strips):
         order, channels = strips.shape[2:]

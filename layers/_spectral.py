@@ -252,9 +252,7 @@ class SpectralConvolution:
         def add_strip(number, totals):
             start = plane.starts[number]
             with begin_after(totals[-1]):
-                outcomes = [
-                    changes.slice(start, h, margin, plane.strip) for h in orientations
-                ]
+                outcomes = changes.slices(start, [margin] * plane.order, plane.strip)
             results = self._in_blocks(
                 self._result_gradient_sums(outcomes),
                 [(block.rows, block.columns) for block in self.blocks],
@@ -271,7 +269,6 @@ class SpectralConvolution:
                     gradients.append(sum(products[1:], products[0]))
             return [a + b for a, b in zip(totals, gradients, strict=True)]
 
-        orientations = range(plane.order)
         nothing = [
             ops.zeros(
                 (block.inner * plane.channels, block.columns * changes.channels),
@@ -285,11 +282,8 @@ class SpectralConvolution:
 
     def _spectrum_of_values(self, plane, start, places):
         """For each block the rows of zhat, each `(pixels, inner * channels)`."""
-        values = [
-            plane.slice(start, h, place, plane.strip) for h, place in enumerate(places)
-        ]
         return self._in_blocks(
-            self._value_sums(values),
+            self._value_sums(plane.slices(start, places, plane.strip)),
             [(block.rows, block.inner) for block in self.blocks],
         )
 

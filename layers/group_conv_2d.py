@@ -185,10 +185,7 @@ class GroupConv2D(GroupLayer):
         # Keras leaves whole numbers, such as raw uint8 images, as they are.
         inputs = ops.cast(inputs, self.compute_dtype)
         is_spectral = self._takes_spectral()
-        # A dense head turns its input; only in one pixel of many channels does the
-        # spectrum pay: larger windows have a row an image to multiply at each tap.
-        is_head = self._covers(inputs)
-        if is_head and not (is_spectral and self.kernel_size == (1, 1)):
+        if self._turns_input(inputs, is_spectral):
             outputs = self._correlate_turned_inputs(inputs)
         elif is_spectral:
             return self.activation(self._correlate_spectra(inputs))
@@ -198,12 +195,17 @@ class GroupConv2D(GroupLayer):
             outputs = ops.add(outputs, self.bias)
         return self.activation(outputs)
 
-    def _covers(self, inputs):
-        """Whether the filter sees the whole input at once, as a dense layer does."""
+    def _turns_input(self, inputs, is_spectral):
+        """Whether the filter sees the whole input at once, as a dense layer does.
+
+        Then the input is turned. One pixel of many channels is better left to the
+        spectrum; larger windows are not: each tap has a row an image to multiply.
+        """
         return (
             self.implementation == "auto"
             and self.padding == "valid"
             and tuple(inputs.shape[1:3]) == self.window.extent == self.kernel_size
+            and not (is_spectral and self.kernel_size == (1, 1))
         )
 
     def _correlate_turned_inputs(self, inputs):

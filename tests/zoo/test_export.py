@@ -19,6 +19,7 @@ from small_models import draw_again, noise
 import zoo
 from zoo.layers import GroupConv2D, GroupPooling
 from zoo.serving import _places, formats, run_exported
+from zoo.serving.plain import plain_model
 
 export = zoo.export
 # `zoo.serving.export` is the function.
@@ -461,3 +462,16 @@ def test_wide_group_convolutions_stay_in_the_spectrum(tmp_path):
     assert wide.count("Conv2D") == 2  # the lifting and the one with a stride
     assert not {"While", "StatelessWhile"} & set(narrow)
     assert narrow.count("Conv2D") == 4
+
+
+def test_a_wide_head_of_one_pixel_stays_in_the_spectrum():
+    x = image = keras.Input((3, 3, 4, 2), name="maps")
+    x = GroupConv2D(64, 3, "C4", activation="relu")(x)
+    x = GroupConv2D(64, 1, "C4", name="head")(x)
+    model = keras.Model(image, GroupPooling("C4")(x))
+    plain = plain_model(model, "maps", with_spectra=True)
+    blocks = [tuple(block.shape) for block in plain.get_layer("head").weights]
+    assert blocks == 5 * [(1, 64, 64)] + [(64,)]
+    maps = noise(model, batch=2)
+    np.testing.assert_allclose(model(maps), plain(maps), atol=1e-5)
+    assert plain_model(model, "maps").get_layer("head_dense").units == 64

@@ -227,9 +227,12 @@ def _conv(plain, layer, x, kernel, bias, order=None, margin=(0, 0), padding="val
 def _group_conv_2d(plain, layer, x):
     merged, _ = plain.merge(x)
     order = layer._group.order
-    if layer._covers(merged):
+    is_spectral = (
+        plain.with_spectra and layer._takes_spectral() and layer.strides == (1, 1)
+    )
+    if layer._turns_input(merged, is_spectral):
         return _dense_head(plain, layer, merged)
-    if plain.with_spectra and layer._takes_spectral() and layer.strides == (1, 1):
+    if is_spectral:
         return _fixed_spectrum(plain, layer, x)
     bias = None if layer.bias is None else np.tile(layer.bias.numpy(), order)
     margin, padding = layer.window.margin, "valid"
