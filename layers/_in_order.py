@@ -2,17 +2,15 @@
 
 import contextlib
 
-import keras
-
 
 def begin_after(value):
     """A context in which operations begin once a tensor is there.
 
-    TensorFlow begins whatever it can, ten rounds of a loop ahead: that many times the
-    memory. torch keeps to the order of the code, and XLA to the one of least memory.
+    TensorFlow's graphs begin whatever they can, ten rounds of a loop ahead: that many
+    times the memory. Its symbolic tensors know their graph. Eager tensors and torch
+    keep to the order of the code, and XLA to the one of least memory.
     """
-    if keras.backend.backend() != "tensorflow":
+    graph = getattr(value, "graph", None)
+    if graph is None:
         return contextlib.nullcontext()
-    import tensorflow as tf
-
-    return tf.control_dependencies([value])
+    return graph.control_dependencies([value])
