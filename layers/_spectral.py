@@ -29,8 +29,8 @@ from zoo.layers._signed_sums import SignedSums
 
 # What it costs to go through a channel once more, to add it up, in multiplications: in
 # windows of one pixel and in wider ones. XLA adds slowly, and its convolution of one
-# pixel is slower than its products by far. Fitted on two cores in float32, by
-# benchmarks/group_convolution.py and its like for JAX.
+# pixel is slower than its products by far. Fitted on two cores in float32 to the tables
+# of benchmarks/group_convolution.py.
 PASSES = {"tensorflow": (23, 23), "jax": (6, 60)}
 
 
