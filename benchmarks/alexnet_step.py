@@ -7,6 +7,10 @@ Each pair takes turns in one process; the figure is the median of the ratios, st
 step, the other net's time over ours. The targets: `variant="torchvision"` 1.25 times as
 fast as torchvision's AlexNet in PyTorch, the 2012 net as fast as its equal there, and
 5 times as fast as itself with `Conv2D(groups=2)`.
+
+Both sides compute with oneDNN. torch always does; TensorFlow by itself only on
+processors with AVX-512 VNNI or AMX, so it is asked to, as the `zoo` command does;
+TF_ENABLE_ONEDNN_OPTS=0 measures without.
 """
 
 import os
@@ -14,8 +18,10 @@ import platform
 import statistics
 import sys
 import time
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras
 import numpy as np
@@ -125,10 +131,22 @@ def compare(title, target, other, ours, repeats):
     )
 
 
+def vector_units():
+    """What decides which kernels are taken, where the system says it."""
+    known = ("amx_tile", "avx512_vnni", "avx512f", "avx2")
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return "vector units unknown"
+    return next((name for name in known if name in flags), "neither AVX2 nor AVX-512")
+
+
 def main(repeats=REPEATS):
     print(f"keras {keras.__version__}, tensorflow {tf.__version__}, ", end="")
     print(f"torch {torch.__version__}, {platform.machine()}, ", end="")
-    print(f"{len(os.sched_getaffinity(0))} cores, {repeats} pairs, batch {BATCH}")
+    print(f"{len(os.sched_getaffinity(0))} cores, {vector_units()}, ", end="")
+    print(f"oneDNN {os.environ['TF_ENABLE_ONEDNN_OPTS']}, ", end="")
+    print(f"{repeats} pairs, batch {BATCH}")
     compare(
         "torchvision's AlexNet at 224: torch against zoo",
         1.25,

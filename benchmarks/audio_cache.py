@@ -10,6 +10,9 @@ that decodes calls `librosa.load` for each clip in a `tf.py_function`, as tutori
 on all cores. Digits are small WAV files, the least work that a decoder can have; songs
 are MP3 files of noise, 30 s, 44.1 kHz, stereo.
 
+A figure is of five epochs of one iterator: it takes 0.06 s to start, as long as the
+2,000 digits take to read, and a set that must be streamed has over 100,000.
+
 Then m5 trains on real clips and on one constant batch, in turns: what the data cost.
 """
 
@@ -33,7 +36,7 @@ import tensorflow as tf
 import zoo
 from zoo.datasets import _sound_reading
 
-BATCH, ROUNDS = 64, 5
+BATCH, ROUNDS, EPOCHS = 64, 3, 5
 STEPS, TURNS = 2, 10
 
 
@@ -87,7 +90,8 @@ def streamed(clips):
 
 
 def clips_a_second(dataset):
-    """By the clock, and of a core, for one pass."""
+    """By the clock, and of a core, for some epochs in a row."""
+    dataset = dataset.repeat(EPOCHS)
     clock, cores = time.perf_counter(), time.process_time()
     count = sum(len(label) for _, label in dataset)
     return (

@@ -164,31 +164,44 @@ class Clips:
         place[chosen] = np.arange(len(chosen))
         clips[chosen] = np.bincount(self.sound, minlength=len(chosen))
         most = int(clips.max())
+        # Many short sounds at a time, or one long one.
+        sounds_at_a_time = max(1, CLIPS_AT_A_TIME // most)
         with tf.device("CPU:0"):
             place, clips, targets = map(tf.constant, (place, clips, self.targets))
 
+        def heads(records):
+            head = tf.io.decode_raw(records, tf.int32, fixed_length=HEAD.size)
+            return head[:, 0], tf.bitcast(head[:, 1], tf.float32)
+
+        def of_split(records):
+            index, _ = heads(records)
+            return tf.boolean_mask(records, tf.gather(clips, index) > 0)
+
         def cut(records):
             """All clips of some records, one behind the other."""
-            head = tf.io.decode_raw(records, tf.int32, fixed_length=HEAD.size)
-            index, scale = head[:, 0], tf.bitcast(head[:, 1], tf.float32)
+            index, scale = heads(records)
             count = tf.gather(clips, index)
-            longest = tf.reduce_max(count)
+            longest = 1 if most == 1 else tf.reduce_max(count)
             frames = longest * self.samples
             # As long as the longest of them: zeros behind the others.
             values = HEAD.size // 2 + frames * self.cache.channels
             words = tf.io.decode_raw(records, tf.int16, fixed_length=2 * values)
             pieces = tf.reshape(
                 words[:, HEAD.size // 2 :],
-                (tf.size(count), longest, self.samples, self.cache.channels),
+                (-1, self.samples, self.cache.channels),
             )
             size = tf.strings.length(records) - HEAD.size
             start = tf.range(longest) * self.samples
             rest = (size // 2 // self.cache.channels)[:, tf.newaxis] - start
-            theirs = tf.sequence_mask(count, longest)
+            rest = tf.reshape(rest, [-1])
+            if most > 1 and sounds_at_a_time > 1:
+                theirs = tf.reshape(tf.sequence_mask(count, longest), [-1])
+                pieces = tf.boolean_mask(pieces, theirs)
+                rest = tf.boolean_mask(rest, theirs)
             return (
-                tf.boolean_mask(pieces, theirs),
+                pieces,
                 tf.repeat(scale, count),
-                tf.minimum(self.samples, tf.boolean_mask(rest, theirs)),
+                tf.minimum(self.samples, rest),
                 tf.repeat(tf.gather(place, index), count),
             )
 
@@ -200,22 +213,28 @@ class Clips:
             cycle_length=min(OPEN_SHARDS, len(shards)) if training else 1,
             num_parallel_calls=tf.data.AUTOTUNE if training else None,
         )
+        # To call a function for each short record costs more than to read it.
+        dataset = dataset.batch(sounds_at_a_time).map(of_split).unbatch()
         size = self.samples * self.cache.channels * 2
         buffer = max(1, min(len(self), SHUFFLE_BYTES // size))
         # Where few sounds give several clips it is enough, and quicker, to mix sounds.
         by_sound = len(self) <= MIXED_BY_SOUND * len(self.chosen)
         if training and by_sound:
             dataset = mixed(dataset, buffer)
-        # Many short sounds at a time, or one long one.
-        dataset = dataset.batch(max(1, CLIPS_AT_A_TIME // most))
+        clips_at_a_time = batch_size or CLIPS_AT_A_TIME
+        if most == 1:
+            # The least copies: a batch is decoded as it is.
+            dataset = dataset.skip(first).batch(clips_at_a_time)
+        else:
+            dataset = dataset.batch(sounds_at_a_time)
         dataset = dataset.map(cut, num_parallel_calls=tf.data.AUTOTUNE)
         if training and not by_sound:
             dataset = mixed(dataset.unbatch(), buffer).skip(first)
-            dataset = dataset.batch(batch_size or CLIPS_AT_A_TIME)
-        elif first:
-            dataset = dataset.unbatch().skip(first).batch(batch_size or CLIPS_AT_A_TIME)
-        else:
-            dataset = dataset.rebatch(batch_size or CLIPS_AT_A_TIME)
+            dataset = dataset.batch(clips_at_a_time)
+        elif most > 1 and first:
+            dataset = dataset.unbatch().skip(first).batch(clips_at_a_time)
+        elif most > 1:
+            dataset = dataset.rebatch(clips_at_a_time)
         dataset = dataset.map(
             lambda pieces, scales, lengths, numbers: (
                 self._waveform(pieces, scales, lengths),

@@ -16,9 +16,10 @@ class RandomTimeShift(SoundAugmentation):
     Inactive unless `training=True`; in `tf.data` see `AddNoise`.
 
     Args:
-        max_shift: largest shift in both directions: a share of the clip's length in
-            (0, 1]; or with a `sample_rate` seconds. Every number of samples up to it
-            is as likely.
+        max_shift: largest shift in both directions, or a pair (earlier, later): a share
+            of the clip's length in (0, 1]; or with a `sample_rate` seconds. Every
+            number of samples up to it is as likely. (0, 0.2) never cuts off how a word
+            begins.
         sample_rate: None, or in Hz.
         seed: int, or None for one of chance.
         **kwargs: `name`, `dtype` of every Keras layer.
@@ -45,12 +46,19 @@ class RandomTimeShift(SoundAugmentation):
 
     def __init__(self, max_shift=0.1, sample_rate=None, seed=None, **kwargs):
         super().__init__(seed=seed, **kwargs)
-        if not (isinstance(max_shift, numbers.Real) and 0 < max_shift < float("inf")):
+        furthest = max_shift if isinstance(max_shift, list | tuple) else [max_shift] * 2
+        numbers_only = all(isinstance(shift, numbers.Real) for shift in furthest)
+        if not (
+            numbers_only
+            and len(furthest) == 2
+            and 0 <= min(furthest) <= max(furthest) < float("inf")
+            and max(furthest) > 0
+        ):
             raise ValueError(
-                f"`max_shift` must be a number above 0. Received: max_shift="
-                f"{max_shift!r}"
+                f"`max_shift` must be a number above 0, or two, (earlier, later), of "
+                f"which one may be 0. Received: max_shift={max_shift!r}"
             )
-        if sample_rate is None and max_shift > 1:
+        if sample_rate is None and max(furthest) > 1:
             raise ValueError(
                 f"`max_shift` is a share of the clip, at most 1, unless a sample_rate "
                 f"is given: then seconds. Received: max_shift={max_shift!r}"
@@ -66,15 +74,20 @@ class RandomTimeShift(SoundAugmentation):
         self.sample_rate = sample_rate
 
     def draw(self, waveform, tempo, seeds):
-        length = ops.cast(ops.shape(waveform)[1], waveform.dtype)
-        if self.sample_rate is None:
-            furthest = ops.round(self.max_shift * length)
-        else:
-            furthest = ops.minimum(round(self.max_shift * self.sample_rate), length)
-        choices = 2 * furthest + 1
+        earliest, latest = self._samples(ops.shape(waveform)[1], waveform.dtype)
+        choices = earliest + latest + 1
         place = ops.floor(choices * uniform(waveform, 0.0, 1.0, seeds, shape=(1,)))
         # Rounding may reach the end of the range, which does not belong to it.
-        return ops.cast(ops.minimum(place, choices - 1) - furthest, "int32")
+        return ops.cast(ops.minimum(place, choices - 1) - earliest, "int32")
+
+    def _samples(self, length, dtype):
+        """The furthest places earlier and later, as floats."""
+        length = ops.cast(length, dtype)
+        both = self.max_shift
+        both = both if isinstance(both, list | tuple) else (both, both)
+        if self.sample_rate is None:
+            return [ops.round(share * length) for share in both]
+        return [ops.minimum(round(time * self.sample_rate), length) for time in both]
 
     def apply(self, signal, drawn):
         times = ops.arange(ops.shape(signal)[1], dtype="int32")

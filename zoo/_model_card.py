@@ -30,19 +30,29 @@ class Normalization:
     Args:
         mean: a number, or one a channel.
         std: a positive number, or one a channel.
+        pre_emphasis: None, or of sound the share of the sample before that is taken
+            off each, after the above: high frequencies come out louder.
         level: None, or of sound the root mean square that each clip is brought to,
-            after the above. Silence stays silence.
+            after that. Silence stays silence.
 
     Raises:
-        ValueError: if they are not finite numbers, or a deviation or the level is not
-            positive.
+        ValueError: if they are not finite numbers, a deviation or the level is not
+            positive, or the share is not between 0 and 1.
     """
 
     mean: float | tuple = 0.0
     std: float | tuple = 1.0
     level: float | None = None
+    pre_emphasis: float | None = None
 
     def __post_init__(self):
+        if self.pre_emphasis is not None and not (
+            isinstance(self.pre_emphasis, int | float) and 0 < self.pre_emphasis <= 1
+        ):
+            raise ValueError(
+                f"`pre_emphasis` must be None or a number above 0, up to 1. Received: "
+                f"pre_emphasis={self.pre_emphasis!r}"
+            )
         if self.level is not None and not (
             isinstance(self.level, int | float) and 0 < self.level < math.inf
         ):

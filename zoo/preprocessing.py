@@ -10,10 +10,12 @@ LOWEST_RMS = 1e-4  # of a clip that is raised to the card's level: -80 dB, our c
 
 
 def preprocess_input(x, name_or_card):
-    """Applies a card's constants to raw input: `(x - mean) / std`, and the level.
+    """Applies a card's constants to raw input: `(x - mean) / std`, and those of sound.
 
-    A card with a level brings each clip of sound to it: `level * x / RMS(x)`, where a
-    clip below -80 dB is raised no further than one of -80 dB.
+    A card with a pre-emphasis takes that share of the sample before off each sample,
+    `x[t] - share * x[t - 1]`. A card with a level brings each clip to it:
+    `level * x / RMS(x)`, where a clip below -80 dB is raised no further than one of
+    -80 dB.
 
     Training, evaluation and the exported endpoints for raw input all come here.
 
@@ -52,14 +54,20 @@ def preprocess_input(x, name_or_card):
             f"NaN or infinite, in an array of shape {x.shape}."
         )
     x = (x - mean) / std
-    level = card.normalization.level
-    if level is None:
+    level, share = card.normalization.level, card.normalization.pre_emphasis
+    if level is None and share is None:
         return x
     if len(x.shape) != 3:
         raise ValueError(
-            f"The card of {card.name} sets the level of each clip: expected sound "
-            f"(batch, samples, channels). Received: shape={tuple(x.shape)}"
+            f"The card of {card.name} sets the level or the spectrum of each clip: "
+            f"expected sound (batch, samples, channels). Received: "
+            f"shape={tuple(x.shape)}"
         )
     math = np if isinstance(x, np.ndarray) else ops
+    if share is not None:
+        # The sound before the clip is not known: its first sample stays as it is.
+        x = math.concatenate([x[:, :1], x[:, 1:] - share * x[:, :-1]], axis=1)
+    if level is None:
+        return x
     rms = math.sqrt(math.mean(x * x, axis=(1, 2), keepdims=True))
     return x * (level / math.maximum(rms, LOWEST_RMS))

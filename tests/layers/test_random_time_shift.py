@@ -1,5 +1,7 @@
 """Shifts by whole samples, filled up with zeros."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -47,6 +49,23 @@ def test_every_shift_up_to_the_largest_is_as_likely(arguments, furthest):
         assert found.min() == -furthest and found.max() == furthest
 
 
+@pytest.mark.parametrize(
+    ("arguments", "earliest", "latest"),
+    [
+        ({"max_shift": (0, 0.2)}, 0, 8),
+        ({"max_shift": [0.1, 0.0]}, -4, 0),
+        ({"max_shift": (0.1, 0.3)}, -4, 12),
+        ({"max_shift": (0.0, 0.003), "sample_rate": 1000}, 0, 3),
+    ],
+)
+def test_earlier_and_later_may_differ(arguments, earliest, latest):
+    layer = RandomTimeShift(seed=0, **arguments)
+    layer = RandomTimeShift.from_config(json.loads(json.dumps(layer.get_config())))
+    values, counts = np.unique(shifts(layer), return_counts=True)
+    np.testing.assert_array_equal(values, range(earliest, latest + 1))
+    assert scipy.stats.chisquare(counts).pvalue > 1e-3
+
+
 def test_seconds_beyond_the_clip_are_the_whole_clip():
     assert np.abs(shifts(RandomTimeShift(5, sample_rate=8000, seed=0))).max() == 40
 
@@ -56,6 +75,11 @@ def test_seconds_beyond_the_clip_are_the_whole_clip():
     [
         ({"max_shift": 0}, "must be a number above 0"),
         ({"max_shift": float("nan")}, "must be a number above 0"),
+        ({"max_shift": (0, 0)}, "must be a number above 0"),
+        ({"max_shift": (-0.1, 0.1)}, "must be a number above 0"),
+        ({"max_shift": (0.1, 0.1, 0.1)}, "must be a number above 0"),
+        ({"max_shift": "0.1"}, "must be a number above 0"),
+        ({"max_shift": (0.1, 2)}, "a share of the clip, at most 1, unless"),
         ({"max_shift": 2}, "a share of the clip, at most 1, unless a sample_rate"),
         ({"max_shift": 2, "sample_rate": 0}, "`sample_rate` must be None or Hz above"),
     ],

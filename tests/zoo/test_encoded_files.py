@@ -151,7 +151,7 @@ def test_bad_images_are_refused(grey, file, match):
 def sound(tmp_path_factory):
     model = build("m5")
     draw_again(model)
-    normalization = zoo.Normalization(level=0.1)
+    normalization = zoo.Normalization(level=0.1, pre_emphasis=0.9)
     folder = tmp_path_factory.mktemp("sound") / "net"
     call, card = served(model, folder, normalization=normalization)
     return model, call, card

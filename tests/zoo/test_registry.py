@@ -72,6 +72,36 @@ def test_preprocess_input():
         zoo.preprocess_input(x, "p4cnn")
 
 
+@pytest.mark.parametrize("level", [None, 0.1])
+@pytest.mark.parametrize("kind", ["NumPy", "tensor"])
+def test_pre_emphasis_is_a_filter(level, kind):
+    import dataclasses
+
+    import scipy.signal
+    from keras import ops
+
+    normalization = zoo.Normalization(level=level, pre_emphasis=0.97)
+    card = dataclasses.replace(zoo.card("m5"), normalization=normalization)
+    assert zoo.ModelCard.from_json(card.to_json()) == card
+    x = np.random.default_rng(0).normal(size=(3, 400, 2)).astype("float32")
+    expected = scipy.signal.lfilter([1, -0.97], [1], x, axis=1)
+    if level is not None:
+        expected *= level / np.sqrt((expected**2).mean((1, 2), keepdims=True))
+    given = x if kind == "NumPy" else ops.convert_to_tensor(x)
+    received = ops.convert_to_numpy(zoo.preprocess_input(given, card))
+    np.testing.assert_allclose(received, expected, rtol=1e-5, atol=1e-6)
+    silence = zoo.preprocess_input(np.zeros((1, 400, 1), "float32"), card)
+    assert not silence.any()
+    with pytest.raises(ValueError, match=r"\(batch, samples, channels\)"):
+        zoo.preprocess_input(np.zeros((1, 4, 4, 3), "float32"), card)
+
+
+@pytest.mark.parametrize("share", [0, -0.5, 1.5, float("nan"), "much"])
+def test_a_pre_emphasis_that_is_none(share):
+    with pytest.raises(ValueError, match="`pre_emphasis` must be None or a number"):
+        zoo.Normalization(pre_emphasis=share)
+
+
 @pytest.mark.parametrize("content", [None, b"", b"not a model", b"PK\x03\x04broken"])
 def test_load_model_refuses(content, tmp_path):
     path = tmp_path / "m.keras"

@@ -30,6 +30,8 @@ class Recipe:
             `zoo/training/augmentation.py`.
         level: of sounds, the root mean square that each clip is brought to; None
             leaves them as they are.
+        pre_emphasis: of sounds, the share of the sample before that each loses first;
+            None for none.
         arguments: of the model's builder, where they are not its defaults.
 
     Raises:
@@ -53,6 +55,7 @@ class Recipe:
     warm_up_from: int = 1
     augmentation: str | None = None
     level: float | None = None
+    pre_emphasis: float | None = None
     arguments: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -111,7 +114,7 @@ class Recipe:
             del values["drops"]
         if not self.warm_up:
             del values["warm_up"], values["warm_up_from"]
-        for name in ("augmentation", "level"):
+        for name in ("augmentation", "level", "pre_emphasis"):
             if getattr(self, name) is None:
                 del values[name]
         if not self.arguments:
@@ -172,6 +175,7 @@ _RECIPES = {
         weight_decay=1e-4,
         augmentation="speech",
         level=0.1,
+        pre_emphasis=0.97,
     ),
     "tempo": Recipe(epochs=30, batch_size=32, learning_rate=2e-3, level=0.1),
     # As Schreiber and Müller train (ISMIR 2018), at other speeds too. On two cores
@@ -189,10 +193,6 @@ _RECIPES = {
     ),
 }
 _RECIPES_OF_MODELS = {
-    # Half the paper's filters: 1,500 words are few.
-    ("speech", "m11"): dataclasses.replace(
-        _RECIPES["speech"], arguments={"filters": 32}
-    ),
     ("paper", "z2cnn"): dataclasses.replace(_RECIPES["paper"], epochs=300),
     # Karpathy's reproduction: one digit a step, as in the paper, but plain gradient
     # descent for its second-order method, and plain tanh.

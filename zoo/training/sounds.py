@@ -242,7 +242,9 @@ def train_on_sounds(
         labels=info.classes or None,
         outputs=tuple(model.output_names),
         parameters=sum(math.prod(w.shape) for w in model.trainable_weights),
-        normalization=Normalization(level=recipe.level),
+        normalization=Normalization(
+            level=recipe.level, pre_emphasis=recipe.pre_emphasis
+        ),
     )
     plain = train_data
     if also is not None:
