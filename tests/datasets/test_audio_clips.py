@@ -578,8 +578,9 @@ def all_of(dataset):
     ]
 
 
-# One sound is one clip; or some are long, and clips are mixed beside sounds.
-@pytest.mark.parametrize("seconds", [0.5, 0.1])
+# One sound is one clip; or some are long, and clips are mixed beside sounds; or so long
+# that each is cut alone.
+@pytest.mark.parametrize("seconds", [0.5, 0.1, 0.01])
 def test_epochs_of_a_stream(sounds, monkeypatch, seconds):
     sounds.fill(count=30)
     clips = clips_of(sounds, seconds=seconds)
