@@ -748,8 +748,10 @@ def _import_zoo():
     """Imports the package with TensorFlow, whose log lines are not for users."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # By itself TensorFlow takes oneDNN only on processors with AVX-512 VNNI or AMX. On
-    # one with AVX2 a step without it was 1.1 to 1.6 times as long.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # one with AVX2 a step without it was 1.1 to 1.6 times as long. Once imported, it
+    # would only make processes that are started from here compute differently.
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with _no_native_output():
         import tensorflow
     import absl.logging
