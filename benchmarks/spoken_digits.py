@@ -4,7 +4,7 @@
 
 DIGITS is the folder of the Free Spoken Digit Dataset, RUNS a folder for the training
 runs, which go on where they were stopped. Every speaker in turn tests; all others
-train. Nothing is chosen by a test speaker's figures: see spoken_digits.md.
+train. No net was chosen by its own test speaker's figures: see spoken_digits.md.
 
 * m11: trained on synthetic_speech, then on the four speakers and synthetic_speech
   together, with pre-emphasis and augmentation (recipe speech).

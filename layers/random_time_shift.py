@@ -71,6 +71,7 @@ class RandomTimeShift(SoundAugmentation):
                 f"Received: sample_rate={sample_rate!r}"
             )
         self.max_shift = max_shift
+        self._earlier_and_later = tuple(furthest)
         self.sample_rate = sample_rate
 
     def draw(self, waveform, tempo, seeds):
@@ -83,8 +84,7 @@ class RandomTimeShift(SoundAugmentation):
     def _samples(self, length, dtype):
         """The furthest places earlier and later, as floats."""
         length = ops.cast(length, dtype)
-        both = self.max_shift
-        both = both if isinstance(both, list | tuple) else (both, both)
+        both = self._earlier_and_later
         if self.sample_rate is None:
             return [ops.round(share * length) for share in both]
         return [ops.minimum(round(time * self.sample_rate), length) for time in both]
