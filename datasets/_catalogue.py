@@ -1,11 +1,11 @@
 """What there is to know about each data set without preparing it."""
 
 import dataclasses
-import importlib.util
 import numbers
 import os
 from pathlib import Path
 
+from zoo.datasets._imagenet_classes import imagenet_classes
 from zoo.datasets._sound_sets import sound_options
 
 DIGIT_NAMES = tuple("0123456789")
@@ -104,14 +104,6 @@ _JACKSON_2016 = (
     "Z. Jackson: Free Spoken Digit Dataset, 2016, github.com/Jakobovski/"
     "free-spoken-digit-dataset. CC BY-SA 4.0."
 )
-
-
-def _imagenet_synsets():
-    """The 1,000 labels, such as "n01440764", in the order of tensorflow-datasets."""
-    # Found, not imported: the import would load TensorFlow.
-    package = Path(importlib.util.find_spec("tensorflow_datasets").origin).parent
-    labels = package / "datasets" / "imagenet2012" / "labels.txt"
-    return tuple(labels.read_text().split())
 
 
 _CIFAR10 = DatasetInfo(
@@ -279,7 +271,7 @@ _ENTRIES = (
             "the labels of its test set are not public. Read from disk as it is used."
         ),
         input_shape=(227, 227, 3),
-        classes=(),  # 1,000, read when they are asked for
+        classes=tuple(imagenet_classes()),
         splits={"train": 1281167, "test": 50000},
         source=(
             "imagenet2012 as tensorflow-datasets prepares it in data_dir, or "
@@ -549,8 +541,6 @@ def info(name, data_dir=None, image_shape=None, skip_bad=False, **sound):
     # A copy: a caller who edits the dictionaries does not edit the catalogue.
     entry = _CATALOGUE[name]
     entry = dataclasses.replace(entry, splits=dict(entry.splits), groups={})
-    if name == "imagenet2012":
-        entry = dataclasses.replace(entry, classes=_imagenet_synsets())
     if image_shape is not None:
         shape = _checked_shape(entry, image_shape)
         entry = dataclasses.replace(entry, input_shape=shape)

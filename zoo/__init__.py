@@ -36,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "tempo_cnn",
             "wavelet_net",
         ],
+        "decoding": ["decode_predictions"],
         "image": [
             "alexnet",
             "lecun1989",

@@ -95,6 +95,15 @@ def test_it_runs_where_this_package_is_not_known(model, served):
             np.testing.assert_allclose(outputs["probabilities"], expected, atol=1e-6)
 
 
+def test_other_classes_than_the_papers_get_no_names(tmp_path):
+    zoo.export(zoo.lecun1989(classes=7), tmp_path / "seven")
+    extra = tmp_path / "seven" / "1" / "assets.extra"
+    assert (extra / "card.json").is_file() and not (extra / "labels.txt").exists()
+    zoo.export(zoo.lecun1989(), tmp_path / "ten")
+    labels = tmp_path / "ten" / "1" / "assets.extra" / "labels.txt"
+    assert labels.read_text().split() == list("0123456789")
+
+
 def test_what_lies_beside_the_graph(served):
     extra = served / "1" / "assets.extra"
     text = (extra / "card.json").read_text()

@@ -1,10 +1,12 @@
 """The registry, the cards, loading and preprocessing."""
 
+import dataclasses
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from keras import ops
 
 import zoo
 import zoo.image
@@ -55,6 +57,51 @@ def test_constants_that_would_give_wrong_numbers(arguments):
         zoo.Normalization(*arguments)
 
 
+def test_decode_predictions():
+    random = np.random.default_rng(0)
+    scores = random.permuted(np.tile(np.linspace(0, 1, 1000), (3, 1)), axis=1)
+    decoded = zoo.decode_predictions(scores, "alexnet")
+    assert len(decoded) == 3
+    facts = zoo.datasets.info("imagenet2012")
+    for row, best in zip(scores, decoded, strict=True):
+        order = sorted(range(1000), key=lambda index: row[index], reverse=True)[:5]
+        assert [label for label, _, _ in best] == [facts.classes[i] for i in order]
+        assert [score for _, _, score in best] == [row[i] for i in order]
+    # Where ImageNet's classes stand, as everybody's pictures of them show.
+    for index, name in (
+        (0, "tench"),
+        (207, "golden retriever"),
+        (917, "comic book"),
+    ):
+        assert zoo.decode_predictions(np.eye(1000)[[index]], "alexnet", 1) == [
+            [(facts.classes[index], name, 1.0)]
+        ]
+    names = [name for _, name, _ in zoo.decode_predictions(scores, "alexnet", 2000)[0]]
+    assert len(set(names)) == 1000
+
+
+def test_decode_predictions_of_a_run():
+    card = dataclasses.replace(zoo.card("m5"), labels=("cello", "flute", "horn"))
+    horn, cello = ("horn", "horn", 0.5), ("cello", "cello", 0.25)
+    scores = np.array([[0.25, 0.25, 0.5]], "float16")
+    for given in (scores, ops.cast(scores, "bfloat16"), scores.tolist()):
+        assert zoo.decode_predictions(given, card, top=2) == [[horn, cello]]
+    assert zoo.decode_predictions(np.array([[0, 1, 200]], "uint8"), card, top=1) == [
+        [("horn", "horn", 200.0)]
+    ]
+    assert zoo.decode_predictions(np.zeros((0, 3)), card) == []
+    with pytest.raises(ValueError, match="m5 names no classes.*card of the run"):
+        zoo.decode_predictions(scores, "m5")
+    for bad in (scores[0], scores[:, :2], scores[None]):
+        with pytest.raises(ValueError, match=r"\(batch, 3\)"):
+            zoo.decode_predictions(bad, card)
+    with pytest.raises(ValueError, match="1 that are NaN"):
+        zoo.decode_predictions([[0.5, np.nan, 0.5]], card)
+    for top in (0, -1, 2.5, True, None):
+        with pytest.raises(ValueError, match="`top` must be a positive integer"):
+            zoo.decode_predictions(scores, card, top=top)
+
+
 def test_preprocess_input():
     import dataclasses
 
@@ -78,7 +125,6 @@ def test_pre_emphasis_is_a_filter(level, kind):
     import dataclasses
 
     import scipy.signal
-    from keras import ops
 
     normalization = zoo.Normalization(level=level, pre_emphasis=0.97)
     card = dataclasses.replace(zoo.card("m5"), normalization=normalization)

@@ -38,6 +38,7 @@ from zoo._model_card import ModelCard, Result
 from zoo._registry import card as find_card
 from zoo._registry import register_model
 from zoo._weights import load_weights
+from zoo.datasets._imagenet_classes import imagenet_classes
 from zoo.image._head import check_arguments, classify
 from zoo.image._symmetry import Symmetry
 from zoo.layers import LocalResponseNormalization
@@ -72,6 +73,7 @@ TORCHVISION_NAMES = {
         input_shape=(227, 227, 3),
         classes=1000,
         parameters=60_965_224,
+        labels=tuple(imagenet_classes()),
         results=(
             Result(IMAGENET, "top-1 error, %", 40.7, PAPER + ", table 2, 1 CNN"),
             Result(IMAGENET, "top-5 error, %", 18.2, PAPER + ", table 2, 1 CNN"),
@@ -102,7 +104,9 @@ def alexnet(
         include_top: bool. End in the three dense layers, or return the map of conv5.
         weights: None, a name on `zoo.card("alexnet")`, or the path of a weights file.
             `variant="torchvision"` takes a torchvision state dict too, a `.pth` file
-            (one from before 2020 needs torch to be installed).
+            (one from before 2020 needs torch to be installed). Torchvision's own expect
+            images that its constants normalise, `zoo.Normalization(mean=(0.485, 0.456,
+            0.406), std=(0.229, 0.224, 0.225))`, at 224 x 224.
         input_shape: `(height, width, channels)`. None for the size of the variant at
             which it is exact: 227, for torchvision 224, or 223 with a group. Any size
             from 67 (torchvision: 63) will do; with a group it must be one of

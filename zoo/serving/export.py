@@ -1,3 +1,4 @@
+import dataclasses
 import re
 from pathlib import Path
 
@@ -206,6 +207,9 @@ def _fitting_card(model, card):
         card = find_card(model.name)
         if card.input_name != model.inputs[0].name:
             return None
+        # Other classes than the paper's: their names are not known here.
+        if card.labels and model.output_shape[-1] != len(card.labels):
+            return dataclasses.replace(card, labels=None)
     return card
 
 
