@@ -67,7 +67,10 @@ def list_models(pattern="*", task=None):
         task: keep the models of one task, such as `"image classification"`.
 
     Returns:
-        A list of names.
+        A list of names; empty if none fits the pattern.
+
+    Raises:
+        ValueError: for a task that no model has.
 
     Example:
 
@@ -75,6 +78,11 @@ def list_models(pattern="*", task=None):
     ['p4cnn', 'p4cnn_rotation_pooling', 'p4mcnn']
     """
     _import_families()
+    tasks = sorted({card.task for card in _cards.values()})
+    if task is not None and task not in tasks:
+        raise ValueError(
+            f"Unknown task {task!r}. Expected one of {', '.join(map(repr, tasks))}."
+        )
     return sorted(
         name
         for name in fnmatch.filter(_builders, pattern)

@@ -20,6 +20,8 @@ def test_list_models():
     assert sorted(by_task) == zoo.list_models()
     assert "m5" in zoo.list_models(task="sound classification")
     assert zoo.list_models("nothing*") == []
+    with pytest.raises(ValueError, match="Unknown task 'sound'.*'sound classifica"):
+        zoo.list_models(task="sound")
 
 
 def test_unknown_names_list_the_choices():
