@@ -87,7 +87,7 @@ def test_list():
     assert "24,680" in text
     assert "z2cnn │" not in text
     assert "fits 'x9*'" in refused("list", "x9*")
-    assert "No model fits" in refused("list", "--task", "cooking")
+    assert "Unknown task 'cooking'" in refused("list", "--task", "cooking")
 
 
 def test_card():
