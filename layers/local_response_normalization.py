@@ -22,6 +22,10 @@ class LocalResponseNormalization(keras.layers.Layer):
     `divide_alpha_by_n=True` for them. An even n reaches one channel further back than
     ahead, as in torch.
 
+    The sum is a matrix product. A GPU that rounds those of float32 to TF32 (JAX's and
+    TensorFlow's default) rounds it too; `JAX_DEFAULT_MATMUL_PRECISION=highest` or
+    `tf.config.experimental.enable_tensor_float_32_execution(False)` keep float32.
+
     Reference: Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep
     Convolutional Neural Networks, NeurIPS 2012, section 3.3.
 
