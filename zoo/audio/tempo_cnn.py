@@ -226,10 +226,10 @@ def tempo_cnn(
         outputs=("tempo",),
         results=(
             Result(
-                "grooves_tempo, families not trained on", "Accuracy 1, %", 83.6, OWN
+                "grooves_tempo, families not trained on", "Accuracy 1, %", 82.8, OWN
             ),
             Result(
-                "grooves_tempo, families not trained on", "Accuracy 2, %", 96.3, OWN
+                "grooves_tempo, families not trained on", "Accuracy 2, %", 96.2, OWN
             ),
         ),
         notes=(
