@@ -63,7 +63,7 @@ DataDir = Annotated[
 Epochs = Annotated[int | None, typer.Option(help="By default the recipe's.")]
 ImageShape = Annotated[
     tuple[int, int, int] | None,
-    typer.Option(help="Height, width, channels, for data that can have any."),
+    typer.Option(help="Height, width, channels (227 227 3), for data of any size."),
 ]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave bad files of a folder out.")

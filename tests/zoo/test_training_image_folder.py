@@ -95,3 +95,11 @@ def test_ten_views_need_larger_images():
     model = tiny_data.tiny_net(classes=10)
     with pytest.raises(ValueError, match=r"Choose views=1"):
         evaluate(model, "digits", views=10)
+
+
+def test_alexnet_trains_on_a_folder(folder, tmp_path):
+    options = {"data_dir": folder, "image_shape": (67, 67, 3), "batch_size": 8}
+    metrics = train("alexnet", "image_folder", tmp_path / "run", 1, **options)
+    assert np.isfinite(metrics["test_loss"])
+    model = zoo.load_model(tmp_path / "run")
+    assert (model.input_shape, model.output_shape) == ((None, 67, 67, 3), (None, 3))

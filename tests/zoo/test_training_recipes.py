@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from zoo.training.recipes import Recipe, find_recipe, list_recipes
+from zoo.training.recipes import Recipe, default_recipe, find_recipe, list_recipes
 
 
 def test_the_paper_gives_the_planar_net_more_epochs():
@@ -35,6 +35,13 @@ def test_alexnet_2012():
     assert (recipe.learning_rate, recipe.weight_decay) == (1e-2, 5e-4)
     assert (recipe.optimizer, recipe.momentum) == ("sgd", 0.9)
     assert [90 * share for share in recipe.drops] == pytest.approx([25, 51, 79])
+    assert default_recipe("alexnet", "imagenet2012") == "krizhevsky2012"
+
+
+def test_alexnet_on_other_images():
+    """Adam's rate for nets with batch normalisation would blow it up."""
+    assert default_recipe("alexnet", "image_folder") == "cosine"
+    assert find_recipe("cosine", "alexnet").learning_rate == 3e-4
 
 
 def test_settings_of_adam_are_what_they_were_before_sgd():
