@@ -1,5 +1,6 @@
 """The names of the models: who registers them, and who asks."""
 
+import dataclasses
 import difflib
 import fnmatch
 import functools
@@ -103,6 +104,23 @@ def card(name):
     """
     _require(name)
     return _cards[name]
+
+
+def card_by_model_name(name):
+    """The card for a model that came without one: that of its name, or None.
+
+    It has no labels: which classes such a model was trained to tell apart is not known.
+
+    Example:
+
+    >>> card_by_model_name("lecun1989").labels is None
+    True
+    >>> card_by_model_name("functional_1") is None
+    True
+    """
+    _import_families()
+    known = _cards.get(name)
+    return None if known is None else dataclasses.replace(known, labels=None)
 
 
 def create_model(name, **arguments):

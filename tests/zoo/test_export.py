@@ -95,12 +95,13 @@ def test_it_runs_where_this_package_is_not_known(model, served):
             np.testing.assert_allclose(outputs["probabilities"], expected, atol=1e-6)
 
 
-def test_other_classes_than_the_papers_get_no_names(tmp_path):
-    zoo.export(zoo.lecun1989(classes=7), tmp_path / "seven")
-    extra = tmp_path / "seven" / "1" / "assets.extra"
+def test_classes_are_named_only_by_a_card_that_was_given(tmp_path):
+    """A net of the name and number of classes of a card may tell apart others."""
+    zoo.export(zoo.lecun1989(), tmp_path / "own")
+    extra = tmp_path / "own" / "1" / "assets.extra"
     assert (extra / "card.json").is_file() and not (extra / "labels.txt").exists()
-    zoo.export(zoo.lecun1989(), tmp_path / "ten")
-    labels = tmp_path / "ten" / "1" / "assets.extra" / "labels.txt"
+    zoo.export(zoo.lecun1989(), tmp_path / "given", card=zoo.card("lecun1989"))
+    labels = tmp_path / "given" / "1" / "assets.extra" / "labels.txt"
     assert labels.read_text().split() == list("0123456789")
 
 

@@ -97,6 +97,13 @@ def test_ten_views_need_larger_images():
         evaluate(model, "digits", views=10)
 
 
+def test_a_model_without_a_card_has_its_own_classes(folder, tmp_path):
+    """Not those of the card of its name, here ten digits."""
+    zoo.lecun1989(classes=3).save(tmp_path / "bare.keras")
+    result = evaluate(tmp_path / "bare.keras", "image_folder", data_dir=folder)
+    assert result["labels"] == tuple(COLOURS)
+
+
 def test_alexnet_trains_on_a_folder(folder, tmp_path):
     options = {"data_dir": folder, "image_shape": (67, 67, 3), "batch_size": 8}
     metrics = train("alexnet", "image_folder", tmp_path / "run", 1, **options)

@@ -1,4 +1,3 @@
-import dataclasses
 import re
 from pathlib import Path
 
@@ -6,8 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo._files import replace_file
-from zoo._registry import card as find_card
-from zoo._registry import list_models
+from zoo._registry import card_by_model_name
 from zoo.serving._places import check_place, check_version, new_version
 from zoo.serving._saved_model import write_saved_model
 from zoo.serving._writers import (
@@ -71,7 +69,8 @@ def export(
         path: a folder that holds versions, or a file: see above.
         format: see above.
         card: the `ModelCard` that says how raw input is normalised; None for that of
-            the registered model of the same name, if there is one.
+            the registered model of the same name, if there is one, without its labels:
+            the model's classes may be others.
         version: int of a versioned format; None for one more than the last. A version
             is never replaced.
         overwrite: bool. Replace a file that stands at `path`.
@@ -203,13 +202,10 @@ def _input_name(model, input_name):
 
 def _fitting_card(model, card):
     """The card given, or that of the registered model whose input this one's is."""
-    if card is None and model.name in list_models():
-        card = find_card(model.name)
-        if card.input_name != model.inputs[0].name:
+    if card is None:
+        card = card_by_model_name(model.name)
+        if card is not None and card.input_name != model.inputs[0].name:
             return None
-        # Other classes than the paper's: their names are not known here.
-        if card.labels and model.output_shape[-1] != len(card.labels):
-            return dataclasses.replace(card, labels=None)
     return card
 
 

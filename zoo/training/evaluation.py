@@ -8,8 +8,7 @@ import numpy as np
 import zoo.datasets
 from zoo._load_model import load_model
 from zoo._model_card import ModelCard
-from zoo._registry import card as find_card
-from zoo._registry import list_models
+from zoo._registry import card_by_model_name
 from zoo.training.losses import loss_for
 from zoo.training.normalized import normalized
 from zoo.training.resizable_data import find_data, resized
@@ -84,7 +83,7 @@ def evaluate(
             skip_bad=skip_bad,
         )
     if isinstance(model_or_run, keras.Model):
-        model, card = model_or_run, _card_by_name(model_or_run.name)
+        model, card = model_or_run, card_by_model_name(model_or_run.name)
     else:
         model, card = load_with_card(model_or_run)
     if not getattr(model, "inputs", None):
@@ -178,7 +177,8 @@ def load_with_card(path):
 
     Returns:
         The model, and a `ModelCard`: the `card.json` beside the file, else that of the
-        registered model of the same name, else None.
+        registered model of the same name (without labels: its classes may be others),
+        else None.
 
     Raises:
         ValueError: if there is no model, or the card can't be read.
@@ -199,7 +199,7 @@ def load_with_card(path):
             return model, ModelCard.from_json(file.read_text())
         except ValueError as error:
             raise ValueError(f"{file}: {error}") from error
-    return model, _card_by_name(model.name)
+    return model, card_by_model_name(model.name)
 
 
 def measure(model, dataset, views=1):
@@ -290,7 +290,3 @@ def _check_labels(card, info):
             f"The model tells apart {', '.join(card.labels)}; the folder has "
             f"{', '.join(info.classes)}. Name the folders as those of its training."
         )
-
-
-def _card_by_name(name):
-    return find_card(name) if name in list_models() else None
