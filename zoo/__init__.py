@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "analysis.admissible_sizes": ["admissible_sizes"],
         "analysis.counts": ["count"],
         "analysis.equivariance": ["equivariance_report"],
+        "analysis.translation": ["translation_report"],
         "audio": [
             "audio_mlp",
             "crepe",

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "equivariance": ["equivariance_report"],
         "filters_picture": ["filters_picture"],
         "spectrogram_picture": ["spectrogram_picture"],
+        "translation": ["translation_report"],
         "turning_picture": ["turning_picture"],
         "waveform_picture": ["waveform_picture"],
     },

@@ -5,40 +5,11 @@ from numbers import Integral
 
 import keras
 
-from zoo.analysis._graph import as_functional, check_is_model, operations_of, run
-from zoo.analysis.equivariance import equivariance_report, own_group
+from zoo.analysis._graph import as_functional, check_is_model, run
+from zoo.analysis._known_layers import PLANAR_CONVOLUTIONS, is_known, is_planar
+from zoo.analysis.equivariance import group_report, own_group
 from zoo.layers._window import Window
 from zoo.layers.groups import get_group
-
-PLANAR_CONVOLUTIONS = (
-    keras.layers.Conv2D,
-    keras.layers.Conv2DTranspose,
-    keras.layers.DepthwiseConv2D,
-    keras.layers.SeparableConv2D,
-)
-PLANAR_POOLINGS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
-# Layers of Keras that leave position and orientation alone, or treat them all alike.
-HARMLESS = (
-    keras.layers.Activation,
-    keras.layers.Add,
-    keras.layers.Average,
-    keras.layers.BatchNormalization,
-    keras.layers.Concatenate,
-    keras.layers.Dense,
-    keras.layers.Dropout,
-    keras.layers.GlobalAveragePooling2D,
-    keras.layers.GlobalMaxPooling2D,
-    keras.layers.Identity,
-    keras.layers.LayerNormalization,
-    keras.layers.LeakyReLU,
-    keras.layers.Maximum,
-    keras.layers.Multiply,
-    keras.layers.ReLU,
-    keras.layers.Rescaling,
-    keras.layers.Softmax,
-    keras.layers.SpatialDropout2D,
-    keras.layers.Subtract,
-)
 
 
 def admissible_sizes(model, low, high):
@@ -46,9 +17,11 @@ def admissible_sizes(model, low, high):
 
     Every window that moves by more than one pixel must fit its input without a
     remainder, (size + padding - kernel) mod strides == 0, all the way through the net.
-    The sizes are followed through the layers. Where a model has operations of other
-    kinds than group layers and the usual ones of Keras, each size that passes is also
-    measured, on noise.
+    The sizes are followed through the layers. Group layers, and the usual ones of Keras
+    where they treat all positions and orientations alike (a normalization along the
+    channels, an activation of Keras's own, a convolution of one pixel), are known to
+    keep what fits exact. Where a model has anything else, each size that fits is also
+    measured, on noise, as `zoo.equivariance_report` does.
 
     Args:
         model: a functional or sequential Keras model on images. Its own input size
@@ -89,27 +62,27 @@ def admissible_sizes(model, low, high):
             "Expected a model with one input (batch, height, width, channels). "
             f"Received: {shapes}"
         )
-    operations = list(operations_of(functional))
-    if any(_never_exact(operation) for operation in operations):
-        return []
     group = get_group(own_group(functional))
-    sizes = [size for size in range(low, high + 1) if _fits(functional, group, size)]
-    if all(_is_known(operation) for operation in operations):
-        return sizes
-    return [size for size in sizes if _is_measured_exact(functional, group, size)]
+    return [size for size in range(low, high + 1) if _is_exact(functional, group, size)]
 
 
-def _fits(model, group, size):
-    """Whether all windows fit an image of this size."""
+def _is_exact(model, group, size):
+    """Whether all windows fit images of a size, and whatever is not known is exact."""
+    unknown = []
 
     def call(operation, *args, **kwargs):
+        inputs = args[0] if args else None
         if isinstance(getattr(operation, "window", None), Window):
             window = dataclasses.replace(operation.window, group=group, strict=True)
-            window.output_size(*args[0].shape[1:3])
-        elif isinstance(operation, (*PLANAR_POOLINGS, *PLANAR_CONVOLUTIONS)):
-            _check_planar(operation, args[0].shape)
-        elif isinstance(operation, keras.layers.Flatten):
-            _check_flatten(args[0].shape)
+            window.output_size(*inputs.shape[1:3])
+        if type(operation) in PLANAR_CONVOLUTIONS:
+            _check_kernel(operation, inputs.shape)
+        if not is_known(operation, inputs):
+            unknown.append(operation)
+        elif is_planar(operation):
+            _check_planar(operation, group, inputs.shape)
+        elif type(operation) is keras.layers.Flatten:
+            _check_flatten(inputs.shape)
         return operation.compute_output_spec(*args, **kwargs)
 
     channels = model.inputs[0].shape[-1]
@@ -118,15 +91,23 @@ def _fits(model, group, size):
         run(model, image, call)
     except ValueError:
         return False
-    return True
+    return not unknown or _is_measured_exact(model, group, size)
 
 
-def _check_planar(layer, shape):
+def _check_kernel(layer, shape):
+    """A plain kernel fixes a direction on the grid, at every size but one pixel."""
+    if max(layer.kernel_size) > 1 and max(shape[1:3]) > 1:
+        raise ValueError(f"{layer.name} fixes a direction on the grid.")
+
+
+def _check_planar(layer, group, shape):
     """The condition on a window for a stock layer, with Keras's own padding."""
     window = getattr(layer, "pool_size", None) or layer.kernel_size
+    if group.has_quarter_turns and len({*zip(window, layer.strides, strict=True)}) > 1:
+        raise ValueError(f"{layer.name} has another window along height than width.")
     for length, extent, stride in zip(shape[1:3], window, layer.strides, strict=True):
         if layer.padding == "same":
-            # Keras pads what is missing to the last window; an odd lot goes behind.
+            # Keras pads what is missing to the last window; an odd pixel goes behind.
             missing = max((-(-length // stride) - 1) * stride + extent - length, 0)
             remainder = missing % 2
         else:
@@ -141,21 +122,6 @@ def _check_flatten(shape):
         raise ValueError(f"Flatten takes {shape} apart.")
 
 
-def _never_exact(operation):
-    """A plain convolution fixes a direction on the grid, at every size."""
-    return isinstance(operation, PLANAR_CONVOLUTIONS) and max(operation.kernel_size) > 1
-
-
-def _is_known(operation):
-    return (
-        type(operation).__module__.startswith("zoo.layers")
-        or type(operation) in HARMLESS
-        or isinstance(
-            operation, (*PLANAR_POOLINGS, *PLANAR_CONVOLUTIONS, keras.layers.Flatten)
-        )
-    )
-
-
 def _is_measured_exact(model, group, size):
     """Rebuilds the model for this size with the same layers, and measures it."""
     channels = model.inputs[0].shape[-1]
@@ -163,7 +129,7 @@ def _is_measured_exact(model, group, size):
     try:
         inputs = keras.tree.map_structure(lambda _: image, model.input)
         resized = keras.models.clone_model(model, input_tensors=inputs)
-        report = equivariance_report(resized, group=group.name, batch_size=1)
+        report = group_report(resized, group=group.name, batch_size=2)
     except (ValueError, TypeError):
         return False
     return report.exact

@@ -1,28 +1,28 @@
-"""How exactly a model turns with its input, measured."""
+"""How exactly the output of a model rotates with its input, measured."""
 
+import contextlib
 import dataclasses
 import math
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
-from zoo.analysis._graph import (
-    as_functional,
-    check_is_model,
-    ends_in_probabilities,
-    last_operation,
-    operations_of,
-    run,
+from zoo.analysis._drawn_weights import described, replacing, untied_weights
+from zoo.analysis._graph import as_functional, check_is_model, operations_of
+from zoo.analysis._outputs import (
+    FLOAT64_TOLERANCE,
+    TOLERANCES,
+    has_float64,
+    in_float64,
+    lowest_precision,
+    outputs_of,
+    said,
+    table,
+    without_last_activation,
+    worst,
 )
-from zoo.layers._orientations import orientations_of
-from zoo.layers.groups import get_group
-
-# What rounding leaves in a net of up to about ten layers. Half precision leaves so much
-# that only the look in float64 tells.
-TOLERANCES = {"float64": 1e-12, "float32": 1e-5, "float16": 0.0, "bfloat16": 0.0}
-FLOAT64_TOLERANCE = 1e-9
+from zoo.analysis.translation import TranslationReport, translation_report
+from zoo.layers.groups import Group, get_group
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class EquivarianceRow:
         layer: its name.
         kind: its class.
         output_shape: with None for the batch.
-        errors: one number an element of the group; NaN where the group has no action
-            on this output, or the output is constant and says nothing.
+        errors: one number per element of the group; infinite where the output gets
+            another shape, NaN where the group has no action on it, or where it is
+            constant, which tells nothing.
     """
 
     layer: str
@@ -45,8 +46,7 @@ class EquivarianceRow:
     @property
     def error(self):
         """The worst over the elements, or NaN if there is none."""
-        known = [error for error in self.errors if not math.isnan(error)]
-        return max(known) if known else math.nan
+        return worst(self.errors)
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,15 @@ class EquivarianceReport:
         group: name of the group whose elements were tried.
         elements: their names.
         dtype: the lowest precision in which a layer with weights computes.
-        rows: an `EquivarianceRow` a layer.
+        rows: an `EquivarianceRow` for each layer.
         output: the `EquivarianceRow` of the model's output, on logits.
         float64_error: the error of the output with every layer computing in float64,
             on the same weights; None where that was not needed.
+        drawn: paths of the weights that were drawn at random for the measurement. They
+            are constant now, and have an axis of positions or orientations: training
+            makes of an exact model what was measured here.
+        translation: the `TranslationReport` of the same model, or None for one whose
+            layers can't be followed.
     """
 
     group: str
@@ -69,6 +74,8 @@ class EquivarianceReport:
     rows: tuple
     output: EquivarianceRow
     float64_error: float | None = None
+    drawn: tuple = ()
+    translation: TranslationReport | None = None
 
     @property
     def output_error(self):
@@ -90,36 +97,43 @@ class EquivarianceReport:
         """
         if self.output_error < self.tolerance:
             return True
-        return (self.float64_error or math.inf) < FLOAT64_TOLERANCE
+        in_float64 = self.float64_error
+        return in_float64 is not None and in_float64 < FLOAT64_TOLERANCE
 
     def __str__(self):
         verdict = "exactly" if self.exact else "NOT"
         in_float64 = ""
         if self.float64_error is not None:
             in_float64 = f"; {self.float64_error:.1e} in float64"
+        cells = [("layer", "kind", "output", "error")]
+        for row in (*self.rows, self.output):
+            shape = "x".join(str(size) for size in row.output_shape[1:])
+            cells.append((row.layer, row.kind, shape, said(row.error)))
         lines = [
             f"{verdict} equivariant under {self.group}: error {self.output_error:.1e} "
             f"({self.dtype}{in_float64})",
-            f"{'layer':<28} {'kind':<28} {'output':<28} {'error':>8}",
+            *described(self.drawn),
+            *table(*cells),
         ]
-        for row in (*self.rows, self.output):
-            shape = "x".join(str(size) for size in row.output_shape[1:])
-            lines.append(
-                f"{row.layer:<28} {row.kind:<28} {shape:<28} {row.error:>8.1e}"
-            )
+        if self.translation is not None:
+            lines += ["", str(self.translation)]
         return "\n".join(lines)
 
 
 def equivariance_report(model, group=None, batch_size=8, seed=0, input_shape=None):
-    """Measures, on noise, how exactly a model turns with its input.
+    """Measures, on noise, how exactly the output of a model rotates with its input.
 
     For every element g of the group, and for the output of every layer f,
 
         error(g) = max |f(g x) - g f(x)| / std(f(x))
 
     where x is standard normal noise. A 5-D map moves in position and orientation, a
-    4-D one in position, a vector does not move. A last softmax or sigmoid is left
-    out: it would hide differences that the logits show.
+    4-D one in position, a vector does not move. A last softmax or sigmoid is skipped:
+    it would hide differences that the logits show.
+
+    Weights that are constant, as untrained ones often are, and that have an axis of
+    positions or orientations are drawn at random for the measurement and named in the
+    report: training will set them apart. The model itself is not changed.
 
     Args:
         model: a Keras model with one image input. Of a subclassed model only the
@@ -132,7 +146,8 @@ def equivariance_report(model, group=None, batch_size=8, seed=0, input_shape=Non
             it open or is subclassed.
 
     Returns:
-        An `EquivarianceReport`; print it for a table.
+        An `EquivarianceReport`; print it for a table. Its `translation` is what
+        `zoo.translation_report` measures, on at most two of the images.
 
     Raises:
         ValueError: for a model that does not take one batch of images, an unknown
@@ -146,6 +161,18 @@ def equivariance_report(model, group=None, batch_size=8, seed=0, input_shape=Non
     >>> equivariance_report(zoo.z2cnn(), group="C4").output_error > 0.05
     True
     """
+    report = group_report(model, group, batch_size, seed, input_shape)
+    if as_functional(model) is None:
+        return report
+    shifts = translation_report(model, min(batch_size, 2), seed, input_shape)
+    return dataclasses.replace(report, translation=shifts)
+
+
+def group_report(model, group=None, batch_size=8, seed=0, input_shape=None):
+    """An `EquivarianceReport` of the group alone, without translation.
+
+    Its arguments and errors are those of `equivariance_report`.
+    """
     check_is_model(model)
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(
@@ -154,19 +181,24 @@ def equivariance_report(model, group=None, batch_size=8, seed=0, input_shape=Non
     group = get_group(group or own_group(model))
     shape = _image_shape(model, group, input_shape)
     noise = np.random.default_rng(seed).standard_normal((batch_size, *shape))
-    with _without_last_activation(model):
-        rows = _measure(model, group, noise)
+    motions = [_Element(group, index) for index in range(group.order)]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(without_last_activation(model))
+        drawn = untied_weights(model, noise[:2], motions, seed)
+        stack.enter_context(replacing(drawn))
+        rows = _measure(model, motions, noise)
         report = EquivarianceReport(
             group=group.name,
-            elements=tuple(_element_name(group, g) for g in range(group.order)),
-            dtype=_lowest_precision(model),
+            elements=tuple(map(str, motions)),
+            dtype=lowest_precision(model),
             rows=tuple(rows[:-1]),
             output=dataclasses.replace(rows[-1], layer="(output)", kind="logits"),
+            drawn=tuple(weight.path for weight, _ in drawn),
         )
-        if report.exact or not _has_float64():
+        if report.exact or math.isinf(report.output_error) or not has_float64():
             return report
-        with _in_float64(model):
-            output = _measure(model, group, noise)[-1]
+        with in_float64(model):
+            output = _measure(model, motions, noise)[-1]
     return dataclasses.replace(report, float64_error=output.error)
 
 
@@ -190,16 +222,6 @@ def own_group(model):
             f"{', '.join(sorted(names))}. Say which one to measure, as group=..."
         )
     return common[0]
-
-
-@dataclass(frozen=True)
-class _Output:
-    """What one layer made of the noise, and what its orientation axis runs over."""
-
-    layer: str
-    kind: str
-    values: np.ndarray
-    orientations: tuple | None
 
 
 def _image_shape(model, group, asked):
@@ -232,154 +254,55 @@ def _image_shape(model, group, asked):
     return asked
 
 
-def _measure(model, group, noise):
-    """One `EquivarianceRow` a layer, and last that of the output."""
-    reference = _outputs(model, noise)
-    errors = [[] for _ in reference]
-    for element in range(group.order):
-        moved = _outputs(model, group.act_on_images(element, noise))
-        for collected, before, after in zip(errors, reference, moved, strict=True):
-            collected.append(_error(group, element, before, after))
+@dataclass(frozen=True)
+class _Element:
+    """One element of the group, as a motion of images and feature maps."""
+
+    group: Group
+    index: int
+
+    def move(self, images):
+        return self.group.act_on_images(self.index, images)
+
+    def error(self, before, after, values=None):
+        """How far the output after the motion is from the moved one before it."""
+        values = values or (before.values, after.values)
+        expected = self._moved(before, values[0])
+        return math.nan if expected is None else before.error(values[1], expected)
+
+    def _moved(self, output, values):
+        """g f(x), or None where the group has no action on such an output."""
+        if values.ndim == 2:
+            return values
+        if values.ndim == 4:
+            return self.group.act_on_images(self.index, values)
+        if values.ndim != 5 or output.orientations is None:
+            return None
+        producer, subgroup = get_group(output.orientations[0]), output.orientations[1]
+        if self.group.name not in producer.subgroup_names:
+            return None
+        element = producer.subgroup_elements(self.group.name)[self.index]
+        moved = self.group.act_on_grid(self.index, values, axes=(1, 2))
+        permutation = producer.coset_permutation(element, subgroup)
+        return np.take(moved, permutation, axis=3)
+
+    def __str__(self):
+        flips, turns = self.group.flips_and_turns(self.index)
+        angle = f"{turns * 360 // self.group.rotations}°"
+        return f"flip, {angle}" if flips else angle
+
+
+def _measure(model, motions, noise):
+    """An `EquivarianceRow` for each layer, and last that of the output."""
+    before = outputs_of(model, noise)
+    errors = [[] for _ in before]
+    for motion in motions:
+        moved = outputs_of(model, motion.move(noise))
+        for collected, one, other in zip(errors, before, moved, strict=True):
+            collected.append(motion.error(one, other))
     return [
         EquivarianceRow(
             output.layer, output.kind, (None, *output.values.shape[1:]), tuple(found)
         )
-        for output, found in zip(reference, errors, strict=True)
+        for output, found in zip(before, errors, strict=True)
     ]
-
-
-def _outputs(model, images):
-    """What every layer makes of the images, and last the model itself."""
-    found = []
-
-    def record(layer, kind, value, orientations):
-        values = keras.ops.convert_to_numpy(keras.ops.cast(value, "float64"))
-        if not np.isfinite(values).all():
-            raise ValueError(
-                f"The output of layer {layer!r} is not finite on standard normal noise."
-            )
-        found.append(_Output(layer, kind, values, orientations))
-
-    def call(operation, *args, **kwargs):
-        if operation is squashing:
-            return args[0]
-        outputs = operation(*args, **kwargs)
-        if keras.ops.is_tensor(outputs):
-            symbolic = operation.output
-            record(
-                operation.name,
-                type(operation).__name__,
-                outputs,
-                orientations_of(symbolic),
-            )
-        return outputs
-
-    functional = as_functional(model)
-    dtype = model.dtype_policy.compute_dtype
-    images = keras.ops.convert_to_tensor(np.ascontiguousarray(images), dtype=dtype)
-    if functional is None:
-        record(model.name, type(model).__name__, model(images, training=False), None)
-        return found
-    squashing = last_operation(functional)
-    if not ends_in_probabilities(squashing):
-        squashing = None
-    output = run(functional, images, call)
-    symbolic = functional.outputs[0]
-    output = keras.tree.flatten(output)[0]
-    record(model.name, "Functional", output, orientations_of(symbolic))
-    return found
-
-
-def _error(group, element, before, after):
-    expected = _move(group, element, before)
-    spread = before.values.std()
-    if expected is None or spread == 0:
-        return math.nan
-    return float(np.abs(after.values - expected).max() / spread)
-
-
-def _move(group, element, output):
-    """g f(x), or None where the group has no action on such an output."""
-    values, rank = output.values, output.values.ndim
-    if rank == 2:
-        return values
-    if rank == 4:
-        return group.act_on_images(element, values)
-    if rank != 5 or output.orientations is None:
-        return None
-    producer, subgroup = get_group(output.orientations[0]), output.orientations[1]
-    if group.name not in producer.subgroup_names:
-        return None
-    own_element = producer.subgroup_elements(group.name)[element]
-    moved = group.act_on_grid(element, values, axes=(1, 2))
-    permutation = producer.coset_permutation(own_element, subgroup)
-    return np.take(moved, permutation, axis=3)
-
-
-@contextmanager
-def _without_last_activation(model):
-    """Makes a last layer linear that ends in a softmax or sigmoid.
-
-    Softmax as a layer or operation of its own is skipped in `_outputs`.
-    """
-    last = None if as_functional(model) is None else last_operation(model)
-    activation = getattr(last, "activation", None)
-    if activation is None or not ends_in_probabilities(last):
-        yield
-        return
-    last.activation = keras.activations.linear
-    try:
-        yield
-    finally:
-        last.activation = activation
-
-
-@contextmanager
-def _in_float64(model):
-    """Lets every layer compute in float64; the weights are cast, not changed."""
-    layers = list(model._flatten_layers())
-    policies = [layer.dtype_policy for layer in layers]
-    for layer in layers:
-        layer.dtype_policy = _ComputeInFloat64()
-    try:
-        yield
-    finally:
-        for layer, policy in zip(layers, policies, strict=True):
-            layer.dtype_policy = policy
-
-
-class _ComputeInFloat64(keras.DTypePolicy):
-    """Casts weights, whatever they are stored in, to float64 where they are used."""
-
-    def __init__(self):
-        super().__init__("float64")
-
-    @property
-    def compute_dtype(self):
-        return "float64"
-
-    @property
-    def variable_dtype(self):
-        return "float32"
-
-
-def _has_float64():
-    """JAX computes in float64 only when it was started so."""
-    one = keras.ops.convert_to_tensor(1.0, dtype="float64")
-    return keras.backend.standardize_dtype(one.dtype) == "float64"
-
-
-def _lowest_precision(model):
-    order = list(TOLERANCES)
-    dtypes = [
-        layer.compute_dtype
-        for layer in model._flatten_layers(include_self=False)
-        if layer.weights and layer.compute_dtype in order
-    ]
-    return max(dtypes, key=order.index, default="float32")
-
-
-def _element_name(group, element):
-    flips, turns = group.flips_and_turns(element)
-    turn = f"{turns * 360 // group.rotations}°"
-    return f"flip, {turn}" if flips else turn

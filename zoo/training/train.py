@@ -11,7 +11,7 @@ from zoo._files import replace_file
 from zoo._model_card import Normalization, Result
 from zoo._registry import card as find_card
 from zoo._registry import create_model
-from zoo.analysis.equivariance import equivariance_report
+from zoo.analysis.equivariance import group_report
 from zoo.datasets._cache import file_hash
 from zoo.training.batch_normalization_reestimation import reestimate_batch_normalization
 from zoo.training.data_check import check_images
@@ -261,7 +261,7 @@ def train(
         "seconds": sum(row["seconds"] for row in history),
         "parameters": card.parameters,
         "equivariance_error": float(
-            equivariance_report(model, _measured_group(card)).output_error
+            group_report(model, _measured_group(card)).output_error
         ),
         "seed": seed,
     }

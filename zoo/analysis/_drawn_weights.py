@@ -1,0 +1,142 @@
+"""Weights that are alike at all positions and orientations, and need not stay so."""
+
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+
+from zoo.analysis._graph import as_functional, operations_of
+from zoo.analysis._known_layers import may_be_untied
+from zoo.analysis._outputs import (
+    FLOAT64_TOLERANCE,
+    TOLERANCES,
+    has_float64,
+    in_float64,
+    outputs_of,
+)
+
+
+def untied_weights(model, inputs, motions, seed=0):
+    """Weights by which training will break what an untrained model does exactly.
+
+    Many weights begin as constants: a scale of ones, a slope of zeros. If they have an
+    axis of positions or orientations, the layer is exact now, and is not after the
+    first step of training. Such a weight shows when it is drawn: with random numbers
+    in its place, the outputs do not move with the inputs any more.
+
+    Args:
+        model: a Keras model.
+        inputs: array, a batch of noise.
+        motions: list of objects with `move(inputs)`, the moved inputs, and
+            `error(before, after, values)`, how far one `Output` is from another that
+            moved, with two arrays in place of their values.
+        seed: int, of the numbers drawn.
+
+    Returns:
+        A list of pairs of a Keras variable and the array to put in its place.
+    """
+    random = np.random.default_rng(seed)
+    if not _may_have_any(model):
+        return []
+    with _most_precise(model) as tolerance:
+        before = outputs_of(model, inputs)
+        moved = [outputs_of(model, motion.move(inputs)) for motion in motions]
+        found = {}
+        for number, output in enumerate(before):
+            call = output.call
+            weights = _candidates(call.operation, call.args) if call else []
+            if not weights:
+                continue
+            pairs = [(output, outputs[number]) for outputs in moved]
+
+            def errors(replaced, pairs=pairs):
+                with replacing(replaced):
+                    return np.array(
+                        [
+                            motion.error(one, two, (one.call.again(), two.call.again()))
+                            for motion, (one, two) in zip(motions, pairs, strict=True)
+                        ]
+                    )
+
+            # What is broken as it is needs no other weights to show it.
+            whole = ~(errors([]) > tolerance)
+            drawn = [(weight, _drawn(weight, random)) for weight in weights]
+            if not (whole & (errors(drawn) > tolerance)).any():
+                continue
+            for pair in drawn:
+                if (whole & (errors([pair]) > tolerance)).any():
+                    found[id(pair[0])] = pair
+    return list(found.values())
+
+
+def described(paths):
+    """The line of a report that names drawn weights, or none."""
+    if not paths:
+        return []
+    return [
+        "drawn at random, as they are constant now and training sets them apart: "
+        + ", ".join(paths)
+    ]
+
+
+@contextmanager
+def replacing(pairs):
+    """Puts arrays in the place of weights, and the weights back."""
+    before = [(weight, keras.ops.convert_to_numpy(weight)) for weight, _ in pairs]
+    for weight, values in pairs:
+        weight.assign(values)
+    try:
+        yield
+    finally:
+        for weight, values in before:
+            weight.assign(values)
+
+
+@contextmanager
+def _most_precise(model):
+    """Computes in float64 where the backend has it; yields what counts as exact."""
+    if not has_float64():
+        yield TOLERANCES["float32"]
+        return
+    with in_float64(model):
+        yield FLOAT64_TOLERANCE
+
+
+def _may_have_any(model):
+    """Without a run of the model."""
+    functional = as_functional(model)
+    if functional is None:
+        return bool(_candidates(model, ()))
+    operations = operations_of(functional)
+    return any(_candidates(operation, operation.input) for operation in operations)
+
+
+def _candidates(operation, inputs):
+    """Weights that training changes, constant along an axis that may be one."""
+    if not getattr(operation, "weights", None):
+        return []
+    weights = list(operation.trainable_variables)
+    for layer in operation._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            weights += layer.non_trainable_variables
+    return [
+        weight
+        for weight in weights
+        if may_be_untied(operation, inputs, weight) and _is_constant(weight)
+    ]
+
+
+def _is_constant(weight):
+    if not keras.backend.is_float_dtype(weight.dtype):
+        return False
+    values = keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32"))
+    return any(
+        length > 1 and not np.diff(values, axis=axis).any()
+        for axis, length in enumerate(values.shape)
+    )
+
+
+def _drawn(weight, random):
+    """Never below what they were: a variance stays positive."""
+    values = keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32"))
+    return values + np.abs(random.standard_normal(values.shape))
