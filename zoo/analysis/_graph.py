@@ -72,3 +72,10 @@ def ends_in_probabilities(operation):
     activation = getattr(operation, "activation", None)
     name = getattr(activation, "__name__", None) or type(operation).__name__
     return name.lower().replace("_", "") in SQUASHING
+
+
+def works_along_channels(operation, tensor):
+    """Whether the `axis` of an operation, where it has one, is the last of a tensor."""
+    axis, last = getattr(operation, "axis", -1), len(tensor.shape) - 1
+    axes = axis if isinstance(axis, (list, tuple)) else [axis]
+    return all(one in (-1, last) for one in axes)

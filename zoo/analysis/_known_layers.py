@@ -5,6 +5,7 @@ Everything is known by its exact class and its arguments: a subclass may do anyt
 
 import keras
 
+from zoo.analysis._graph import works_along_channels
 from zoo.layers import GroupDropout, LocalResponseNormalization, scaled_tanh
 from zoo.layers._group_layer import GroupLayer
 from zoo.layers._orientations import orientations_of
@@ -89,7 +90,7 @@ def is_known(operation, inputs):
         return False
     tensors = keras.tree.flatten(inputs)
     if kind in ALONG_AXES:
-        return _axes(operation, tensors) == {len(tensors[0].shape) - 1} and (
+        return works_along_channels(operation, tensors[0]) and (
             len(tensors) == 1 or _orientations_agree(operation)
         )
     if kind in MERGES:
@@ -114,13 +115,6 @@ def may_be_untied(operation, inputs, weight):
     if type(operation) in WITH_KERNELS:
         return weight.name != "bias"
     return not is_known(operation, inputs)
-
-
-def _axes(operation, tensors):
-    """The axes that a layer works along, counted from the front."""
-    axis, rank = operation.axis, len(tensors[0].shape)
-    axes = axis if isinstance(axis, (list, tuple)) else [axis]
-    return {int(one) % rank for one in axes}
 
 
 def _orientations_agree(operation):

@@ -12,6 +12,7 @@ from zoo.analysis._graph import (
     ends_in_probabilities,
     last_operation,
     run,
+    works_along_channels,
 )
 from zoo.layers._orientations import orientations_of
 
@@ -87,7 +88,8 @@ class Call:
 def outputs_of(model, inputs):
     """An `Output` for every layer of a model, and last that of the model itself.
 
-    A last softmax or sigmoid that is an operation of its own is skipped.
+    A last softmax along the channels, or sigmoid, that is an operation of its own is
+    skipped.
 
     Raises:
         ValueError: for an output that is not finite.
@@ -127,7 +129,10 @@ def outputs_of(model, inputs):
         record(model.name, type(model).__name__, value, None, whole)
         return found
     squashing = last_operation(functional)
-    if not ends_in_probabilities(squashing):
+    if not (
+        ends_in_probabilities(squashing)
+        and works_along_channels(squashing, functional.outputs[0])
+    ):
         squashing = None
     value = keras.tree.flatten(run(functional, inputs, call))[0]
     record(model.name, "Functional", value, orientations_of(functional.outputs[0]))

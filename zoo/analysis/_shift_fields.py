@@ -1,6 +1,7 @@
 """Which shifts of the input move a feature map by whole positions, and how cleanly."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -20,19 +21,29 @@ class Axis:
 
     Args:
         stride: Fraction, steps of the input per position.
+        shift: the smallest shift of the input that moves this map, and all that it was
+            made of, by whole positions.
         first, last: the positions from `first` to `last` see nothing but input: no
             padding, and nothing beyond the border. None where that is not known, or
             there is none of them.
     """
 
     stride: Fraction
+    shift: int
     first: int | None
     last: int | None
 
-    @property
-    def shift(self):
-        """The smallest shift of the input that is one of whole positions."""
-        return self.stride.numerator
+    def sampled(self, factor):
+        """An axis whose positions are `factor` of these apart, with none inside."""
+        stride = self.stride * factor
+        return Axis(stride, math.lcm(self.shift, stride.numerator), None, None)
+
+    def inside(self, first, last, length):
+        """The axis with the positions from `first` to `last` inside, if there are."""
+        first, last = max(first, 0), min(last, length - 1)
+        if first > last:
+            return self
+        return dataclasses.replace(self, first=first, last=last)
 
     def positions(self, shift):
         """How many positions a shift of the input moves the map by, a Fraction."""
@@ -41,7 +52,7 @@ class Axis:
 
 def input_axes(lengths):
     """The axes of an input with so many pixels or samples: each is one position."""
-    return tuple(Axis(Fraction(1), 0, length - 1) for length in lengths)
+    return tuple(Axis(Fraction(1), 1, 0, length - 1) for length in lengths)
 
 
 def output_axes(call, sources, value):
@@ -87,12 +98,12 @@ class _Slide:
     before: int
 
     def moved(self, axis, length):
-        stride = axis.stride * self.stride
+        sampled = axis.sampled(self.stride)
         if axis.first is None:
-            return Axis(stride, None, None)
+            return sampled
         first = -(-(axis.first + self.before) // self.stride)
         last = (axis.last + self.before - self.extent + 1) // self.stride
-        return _within(stride, first, last, length)
+        return sampled.inside(first, last, length)
 
 
 @dataclass(frozen=True)
@@ -104,17 +115,12 @@ class _Spread:
     before: int
 
     def moved(self, axis, length):
-        stride = axis.stride / self.factor
+        sampled = axis.sampled(Fraction(1, self.factor))
         if axis.first is None:
-            return Axis(stride, None, None)
+            return sampled
         first = (axis.first - 1) * self.factor + self.extent - self.before
         last = (axis.last + 1) * self.factor - 1 - self.before
-        return _within(stride, first, last, length)
-
-
-def _within(stride, first, last, length):
-    first, last = max(first, 0), min(last, length - 1)
-    return Axis(stride, first, last) if first <= last else Axis(stride, None, None)
+        return sampled.inside(first, last, length)
 
 
 def _collapsed(axes):
@@ -129,11 +135,11 @@ def _merged(sources):
         return None
     merged = []
     for axes in zip(*sources, strict=True):
-        if any(axis.first is None for axis in axes):
-            merged.append(Axis(axes[0].stride, None, None))
-            continue
-        first, last = max(a.first for a in axes), min(a.last for a in axes)
-        merged.append(_within(axes[0].stride, first, last, last + 1))
+        axis = Axis(axes[0].stride, math.lcm(*(a.shift for a in axes)), None, None)
+        if all(a.first is not None for a in axes):
+            last = min(a.last for a in axes)
+            axis = axis.inside(max(a.first for a in axes), last, last + 1)
+        merged.append(axis)
     return tuple(merged)
 
 

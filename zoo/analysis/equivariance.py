@@ -180,7 +180,19 @@ def group_report(model, group=None, batch_size=8, seed=0, input_shape=None):
         )
     group = get_group(group or own_group(model))
     shape = _image_shape(model, group, input_shape)
-    noise = np.random.default_rng(seed).standard_normal((batch_size, *shape))
+    return measured_on((batch_size, *shape), model, group, seed)
+
+
+def measured_on(shape, model, group, seed=0):
+    """An `EquivarianceReport` of a group, on noise of a shape that nothing checks.
+
+    Args:
+        shape: `(batch, height, width, channels)`, also another than the model's own.
+        model: a Keras model.
+        group: a `Group`.
+        seed: int, of the noise.
+    """
+    noise = np.random.default_rng(seed).standard_normal(shape)
     motions = [_Element(group, index) for index in range(group.order)]
     with contextlib.ExitStack() as stack:
         stack.enter_context(without_last_activation(model))
