@@ -25,6 +25,7 @@ from zoo.training.distributed import (
 from zoo.training.evaluation import measure
 from zoo.training.fit import fit
 from zoo.training.losses import loss_for
+from zoo.training.metrics.keras_metrics import SparseCategoricalAccuracy
 from zoo.training.normalized import normalized
 from zoo.training.pictures import draw_confusion_matrix, draw_training_curves
 from zoo.training.recipes import default_recipe, find_recipe
@@ -238,7 +239,7 @@ def train(
         held_out_data if validation else None,
         run,
         loss_for(model),
-        lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        lambda: [SparseCategoricalAccuracy(name="accuracy")],
         together,
         **how,
     )
