@@ -205,8 +205,8 @@ def decode(task, outputs):
     fits = outputs.ndim == 2 and known.units in (None, outputs.shape[-1])
     if np.isnan(outputs).any():
         raise ValueError(
-            f"Outputs for task={task!r} must be numbers. Received: NaN, for which there "
-            f"is no answer: the model diverged in training, or its input has NaN."
+            f"Outputs for task={task!r} must be numbers. Received: NaN, which has no "
+            f"answer: the model diverged in training, or its input holds NaN."
         )
     # A mean over pieces may round beyond the bounds.
     within = (outputs >= low - 1e-4) & (outputs <= high + 1e-4)

@@ -1,14 +1,13 @@
 """Metrics of Keras whose result is NaN where an output is, instead of a number."""
 
 import keras
+from keras import metrics
 
 from zoo.training.metrics.nan_propagation import NaNPropagation
 
 
 @keras.saving.register_keras_serializable(package="convzoo")
-class SparseCategoricalAccuracy(
-    NaNPropagation, keras.metrics.SparseCategoricalAccuracy
-):
+class SparseCategoricalAccuracy(NaNPropagation, metrics.SparseCategoricalAccuracy):
     """Accuracy on integer classes; NaN if an output is, where Keras sees class 0.
 
     Arguments and numbers are those of `keras.metrics.SparseCategoricalAccuracy`.
@@ -26,7 +25,7 @@ class SparseCategoricalAccuracy(
 
 
 @keras.saving.register_keras_serializable(package="convzoo")
-class BinaryAccuracy(NaNPropagation, keras.metrics.BinaryAccuracy):
+class BinaryAccuracy(NaNPropagation, metrics.BinaryAccuracy):
     """Accuracy of yes or no; NaN if an output is, where Keras sees "no".
 
     Arguments and numbers are those of `keras.metrics.BinaryAccuracy`.
@@ -41,7 +40,7 @@ class BinaryAccuracy(NaNPropagation, keras.metrics.BinaryAccuracy):
 
 
 @keras.saving.register_keras_serializable(package="convzoo")
-class MeanAbsoluteError(NaNPropagation, keras.metrics.MeanAbsoluteError):
+class MeanAbsoluteError(NaNPropagation, metrics.MeanAbsoluteError):
     """Mean absolute error; NaN if an output is, but not for one without weight.
 
     Arguments and numbers are those of `keras.metrics.MeanAbsoluteError`.
