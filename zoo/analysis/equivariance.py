@@ -25,6 +25,10 @@ TOLERANCES = {"float64": 1e-12, "float32": 1e-5, "float16": 0.0, "bfloat16": 0.0
 FLOAT64_TOLERANCE = 1e-9
 
 
+class NotFiniteError(ValueError):
+    """A model whose outputs are NaN or infinite has no equivariance error."""
+
+
 @dataclass(frozen=True)
 class EquivarianceRow:
     """The error of one layer's output.
@@ -255,7 +259,7 @@ def _outputs(model, images):
     def record(layer, kind, value, orientations):
         values = keras.ops.convert_to_numpy(keras.ops.cast(value, "float64"))
         if not np.isfinite(values).all():
-            raise ValueError(
+            raise NotFiniteError(
                 f"The output of layer {layer!r} is not finite on standard normal noise."
             )
         found.append(_Output(layer, kind, values, orientations))

@@ -11,7 +11,7 @@ from zoo._files import replace_file
 from zoo._model_card import Normalization, Result
 from zoo._registry import card as find_card
 from zoo._registry import create_model
-from zoo.analysis.equivariance import equivariance_report
+from zoo.analysis.equivariance import NotFiniteError, equivariance_report
 from zoo.datasets._cache import file_hash
 from zoo.training.batch_normalization_reestimation import reestimate_batch_normalization
 from zoo.training.data_check import check_images
@@ -107,7 +107,8 @@ def train(
             with `validate_on` those are measured, and the test split is not touched.
 
     Returns:
-        Of images, a dictionary of figures: `test_error` in percent, `test_accuracy`,
+        A dictionary, whose numbers are NaN (null in `metrics.json` and `card.json`) if
+        the net's outputs are. Of images: `test_error` in percent, `test_accuracy`,
         `test_loss` (or `validation_error`, ...), with more than five classes
         `test_top_5_error`, `train_accuracy`, `epochs`, `seconds` of training,
         `parameters`, `equivariance_error`, `seed`. Of sounds, those of the task: see
@@ -261,9 +262,7 @@ def train(
         "epochs": recipe.epochs,
         "seconds": sum(row["seconds"] for row in history),
         "parameters": card.parameters,
-        "equivariance_error": float(
-            equivariance_report(model, _measured_group(card)).output_error
-        ),
+        "equivariance_error": _equivariance_error(model, card),
         "seed": seed,
     }
     source = _command_line(
@@ -363,6 +362,15 @@ def _content(weights):
     """What a weights file holds, as a hash; the name of weights that have one."""
     path = Path(weights)
     return file_hash(path) if path.is_file() else str(weights)
+
+
+def _equivariance_error(model, card):
+    """That of the output, NaN if the net diverged."""
+    try:
+        report = equivariance_report(model, _measured_group(card))
+    except NotFiniteError:
+        return math.nan
+    return float(report.output_error)
 
 
 def _measured_group(card):

@@ -22,10 +22,10 @@ class MacroRocAuc(keras.metrics.Metric):
     All tags, scores and weights are kept in NumPy, in main memory: 8 bytes per tag and
     example in single precision. In a compiled TensorFlow model they leave the graph,
     which XLA can't do: compile with `jit_compile=False` where there is a GPU
-    (`zoo.training.train` does). There the progress bar shows the area of a little
-    earlier; the logs at the end of an epoch and of `evaluate` are exact. Of several
-    workers each ranks its own examples during training; `zoo.training.evaluate` and the
-    validation of a run rank all.
+    (`zoo.training.train` does). There the progress bar (and `train_on_batch`) show
+    the area of up to a fifth fewer batches; the logs at the end of an epoch and of
+    `evaluate` are exact. Of several workers each ranks its own examples during
+    training; `zoo.training.evaluate` and the validation of a run rank all.
 
     Call arguments:
         y_true: 1 where a tag holds, else 0, `(batch, num_labels)`. In between, an

@@ -52,7 +52,8 @@ def has_nan(values):
     >>> has_nan(ops.convert_to_tensor([[1.0, float("nan")], [1.0, 2.0]])).numpy()
     array([ True, False])
     """
-    return _any_in_example(ops.isnan(values))
+    # Of integers of an unknown number Keras can't tell it in a TensorFlow graph.
+    return _any_in_example(ops.isnan(ops.cast(values, "float32")))
 
 
 def rows_with_nan(values):
