@@ -8,6 +8,7 @@ import zoo.audio.rating_squared_error
 import zoo.audio.tempo_crossentropy
 import zoo.layers
 import zoo.training.losses
+import zoo.training.metrics.keras_metrics
 import zoo.training.metrics.macro_roc_auc
 import zoo.training.metrics.tempo_accuracy
 import zoo.training.momentum_sgd

@@ -5,6 +5,8 @@ import json
 import math
 from dataclasses import dataclass
 
+from zoo._json import number, to_json
+
 
 @dataclass(frozen=True)
 class Result:
@@ -13,7 +15,7 @@ class Result:
     Args:
         data: name of the data set and split.
         metric: what was measured, with its unit.
-        value: the figure.
+        value: the figure; NaN of a net that diverged.
         source: the paper, or the command that gives it.
     """
 
@@ -120,7 +122,7 @@ class ModelCard:
 
     def to_json(self):
         """The card as JSON text."""
-        return json.dumps(dataclasses.asdict(self), indent=2)
+        return to_json(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text):
@@ -134,7 +136,10 @@ class ModelCard:
             normalization = Normalization(
                 **{key: _as_tuple(v) for key, v in fields.pop("normalization").items()}
             )
-            results = tuple(Result(**result) for result in fields.pop("results"))
+            results = tuple(
+                Result(**{**result, "value": number(result["value"])})
+                for result in fields.pop("results")
+            )
             fields = {key: _as_tuple(value) for key, value in fields.items()}
             return cls(normalization=normalization, results=results, **fields)
         except (AttributeError, KeyError, TypeError, ValueError) as error:

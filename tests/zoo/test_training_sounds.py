@@ -107,6 +107,26 @@ def test_every_task_is_learnt_and_evaluated_again(task, folder, tmp_path):
     )
 
 
+@pytest.mark.parametrize("task", ["classes", "tags"])
+def test_a_run_that_diverges_in_its_last_step_ends_with_nan(
+    task, folder, tmp_path, monkeypatch
+):
+    def diverge(model, data):
+        for weight in model.trainable_weights:
+            weight.assign(np.full(weight.shape, np.nan))
+
+    monkeypatch.setattr(sounds, "reestimate_batch_normalization", diverge)
+    given = {"data_dir": folder, **options(task, folder), **FAST, "epochs": 1}
+    metrics = train("m3", "audio_folder", tmp_path / "run", **given)
+    known = {"test_examples", "epochs", "seconds", "parameters", "seed"}
+    assert {name for name, value in metrics.items() if np.isfinite(value)} == known
+    assert len(metrics) > len(known)
+    assert "NaN" not in (tmp_path / "run" / "metrics.json").read_text()
+    np.testing.assert_equal(
+        train("m3", "audio_folder", tmp_path / "run", **given), metrics
+    )
+
+
 def test_a_song_is_the_mean_of_its_clips():
     outputs = np.array([[0.9, 0.1], [0.4, 0.6], [0.45, 0.55]], "float32")
     inputs = keras.Input((2, 1), name="waveform")

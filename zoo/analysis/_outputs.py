@@ -26,6 +26,10 @@ RESOLUTIONS = {"float64": 1e-8}
 RESOLUTION = 1e-4
 
 
+class NotFiniteError(ValueError):
+    """A model whose outputs are NaN or infinite has no equivariance error."""
+
+
 @dataclass(frozen=True)
 class Output:
     """The output of one layer.
@@ -92,14 +96,14 @@ def outputs_of(model, inputs):
     skipped.
 
     Raises:
-        ValueError: for an output that is not finite.
+        NotFiniteError: for an output that is not finite.
     """
     found = []
 
     def record(layer, kind, value, orientations, call=None):
         values = to_float64(value)
         if not np.isfinite(values).all():
-            raise ValueError(
+            raise NotFiniteError(
                 f"The output of layer {layer!r} is not finite on standard normal noise."
             )
         dtype = keras.backend.standardize_dtype(value.dtype)

@@ -137,6 +137,8 @@ def loss_for_task(task, from_logits=False):
 def metrics_for_task(task, classes):
     """The metrics that a task is judged by, on outputs that are not logits.
 
+    If an output is NaN, so is the result of each.
+
     Args:
         task: `"classes"` and `"binary"` (accuracy), `"tags"` (area under the ROC curve,
             the mean over the tags), `"rating"` (mean absolute error in points) or
@@ -155,18 +157,23 @@ def metrics_for_task(task, classes):
     ['mean_absolute_error']
     """
     # Only here, so that a net is built without them.
+    from zoo.training.metrics.keras_metrics import (
+        BinaryAccuracy,
+        MeanAbsoluteError,
+        SparseCategoricalAccuracy,
+    )
     from zoo.training.metrics.macro_roc_auc import MacroRocAuc
     from zoo.training.metrics.tempo_accuracy import TempoAccuracy
 
     find_task(task)
     if task == "classes":
-        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        return [SparseCategoricalAccuracy(name="accuracy")]
     if task == "binary":
-        return [keras.metrics.BinaryAccuracy(name="accuracy")]
+        return [BinaryAccuracy(name="accuracy")]
     if task == "tags":
         return [MacroRocAuc(classes)]
     if task == "rating":
-        return [keras.metrics.MeanAbsoluteError(name="mean_absolute_error")]
+        return [MeanAbsoluteError(name="mean_absolute_error")]
     return [TempoAccuracy(1)]
 
 
@@ -196,7 +203,12 @@ def decode(task, outputs):
     low, high = (1, 100) if task == "rating" else (0, 1)
     units = "classes" if known.units is None else known.units
     fits = outputs.ndim == 2 and known.units in (None, outputs.shape[-1])
-    # A mean over pieces may round beyond the bounds. NaN is within none.
+    if np.isnan(outputs).any():
+        raise ValueError(
+            f"Outputs for task={task!r} must be numbers. Received: NaN, which has no "
+            f"answer: the model diverged in training, or its input holds NaN."
+        )
+    # A mean over pieces may round beyond the bounds.
     within = (outputs >= low - 1e-4) & (outputs <= high + 1e-4)
     if not fits or not within.all():
         seen = f", values {outputs.min()} to {outputs.max()}" if outputs.size else ""

@@ -11,11 +11,14 @@ import numpy as np
 
 from zoo._files import replace_file
 from zoo.training.interruptions import Preempted, Terminated
+from zoo.training.metrics.macro_roc_auc import MacroRocAuc
 from zoo.training.together import Together
 
 # Workers agree every so many steps whether one of them was told to stop.
 STEPS_BETWEEN_WORDS = 10
 EXTRAS = "convzoo"
+# What the examples that a metric ranks consist of.
+EXAMPLES = ("tags", "scores", "weights")
 
 
 class Backup(keras.callbacks.Callback):
@@ -58,7 +61,7 @@ class Backup(keras.callbacks.Callback):
         self.rows = []
         # Steps of the epoch that were done before this process began.
         self.first_step = 0
-        self._metrics, self._seconds_before = None, 0.0
+        self._metrics, self._examples, self._seconds_before = None, [], 0.0
 
     def restore(self, model):
         """Loads the last backup, if there is one, into a compiled model.
@@ -134,6 +137,10 @@ class Backup(keras.callbacks.Callback):
                         variable.assign(extras[f"random_{number}"][()])
                     count = extras.attrs["metrics"]
                     self._metrics = [extras[f"metric_{n}"][()] for n in range(count)]
+                    ranked = [extras[name] for name in extras if "examples" in name]
+                    self._examples = [
+                        [group[name][()] for name in EXAMPLES] for group in ranked
+                    ]
                     self._seconds_before = float(extras.attrs["seconds"])
         except ValueError as error:
             return str(error)
@@ -176,6 +183,7 @@ class Backup(keras.callbacks.Callback):
             )
         self.rows.append({"epoch": epoch + 1, **logs, "seconds": self._seconds()})
         self.first_step, self._metrics, self._seconds_before = 0, None, 0.0
+        self._examples = []
         self._step = self.steps
         if self.together.is_chief:
             with (
@@ -193,13 +201,19 @@ class Backup(keras.callbacks.Callback):
     def _add_metrics(self):
         """Adds what the epoch's figures counted before this process began: once.
 
-        Keras makes and empties its metrics with the first step; all of them are sums.
+        Keras makes and empties its metrics with the first step; all of them are sums,
+        but for those that rank the examples.
         """
         if self._metrics:
             variables = _metric_states(self.model)
             for variable, value in zip(variables, self._metrics, strict=True):
                 variable.assign(variable + value)
-        self._metrics = None
+        if self._examples:
+            for metric, examples in zip(
+                _rankings(self.model), self._examples, strict=True
+            ):
+                metric.update_state(*examples)
+        self._metrics, self._examples = None, []
 
     def _seconds(self):
         return self._seconds_before + time.perf_counter() - self._start
@@ -245,6 +259,10 @@ class Backup(keras.callbacks.Callback):
                 extras[f"random_{number}"] = keras.ops.convert_to_numpy(variable)
             for number, variable in enumerate(metrics):
                 extras[f"metric_{number}"] = keras.ops.convert_to_numpy(variable)
+            for number, metric in enumerate(_rankings(self.model) if inside else []):
+                group = extras.create_group(f"examples_{number}")
+                for name, values in zip(EXAMPLES, metric.get_examples(), strict=True):
+                    group[name] = values
 
 
 class _Readable:
@@ -276,6 +294,12 @@ def _random_states(model):
 
 def _metric_states(model):
     return [variable for metric in model.metrics for variable in metric.variables]
+
+
+def _rankings(model):
+    """The metrics whose state is the examples themselves."""
+    found = [own for metric in model.metrics for own in getattr(metric, "metrics", [])]
+    return [metric for metric in found if isinstance(metric, MacroRocAuc)]
 
 
 def _state(model):

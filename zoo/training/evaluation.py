@@ -10,6 +10,7 @@ from zoo._load_model import load_model
 from zoo._model_card import ModelCard
 from zoo._registry import card_by_model_name
 from zoo.training.losses import loss_for
+from zoo.training.metrics.nan_propagation import rows_with_nan
 from zoo.training.normalized import normalized
 from zoo.training.resizable_data import find_data, resized
 from zoo.training.sounds import (
@@ -61,7 +62,8 @@ def evaluate(
         class),
         `labels` (names of the classes), and with more than five classes
         `top_5_accuracy` and `top_5_error`. Of sounds, what `measure_sounds` returns,
-        and the labels.
+        and the labels. If an output is NaN, so is all but the examples and the
+        confusion matrix, in which such an example is not counted.
 
     Raises:
         ValueError: if model and data set do not fit together, or one is not there.
@@ -217,18 +219,19 @@ def measure(model, dataset, views=1):
     # Ten views come as probabilities, whatever the model returns.
     loss_of = loss_for(model) if views == 1 else CROSS_ENTROPY
     confusion = np.zeros((classes, classes), dtype="int64")
-    loss, top_5 = 0.0, 0
+    examples, loss, correct, top_5 = 0, 0.0, 0.0, 0.0
     for images, labels in dataset:
         if views == 1:
             outputs = model.predict_on_batch(images)
         else:
             outputs = predict_ten_views(model, images)
         labels = np.asarray(labels)
+        examples += len(labels)
         loss += float(loss_of(labels, outputs)) * len(labels)
-        np.add.at(confusion, (labels, outputs.argmax(axis=-1)), 1)
-        top_5 += int(top_k_correct(labels, outputs, 5).sum())
-    examples = int(confusion.sum())
-    correct = int(np.trace(confusion))
+        correct += float(top_k_correct(labels, outputs, 1).sum())
+        top_5 += float(top_k_correct(labels, outputs, 5).sum())
+        known = ~rows_with_nan(outputs)
+        np.add.at(confusion, (labels[known], outputs[known].argmax(axis=-1)), 1)
     result = {
         "examples": examples,
         "accuracy": correct / examples,

@@ -133,12 +133,15 @@ def compile_for(model, recipe, steps, loss, metrics, together):
     # Between steps of few examples Python takes longer than the step. Under a
     # strategy Keras can't join steps.
     joined = max(1, min(steps, 64 // recipe.batch_size))
+    metrics = metrics()
+    # XLA can't call a metric that keeps its examples on the host.
+    can_jit = all(getattr(metric, "supports_jit", True) for metric in metrics)
     model.compile(
         optimizer=make_optimizer(recipe, steps),
         loss=loss,
-        metrics=metrics(),
+        metrics=metrics,
         steps_per_execution=1 if together.is_distributed else joined,
-        jit_compile=False if together.is_distributed else "auto",
+        jit_compile="auto" if can_jit and not together.is_distributed else False,
     )
 
 

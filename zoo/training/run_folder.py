@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 from zoo._files import check_can_be_made, is_empty, remove_partial_files, replace_file
+from zoo._json import number, to_json
 from zoo._version import __version__
 
 
@@ -38,7 +39,7 @@ class RunFolder:
 
     @property
     def metrics(self):
-        """The figures of a finished run, or None.
+        """The figures of a finished run, or None. Those that are not finite are NaN.
 
         Raises:
             ValueError: if they, or the model that belongs to them, are damaged.
@@ -51,7 +52,8 @@ class RunFolder:
         except ValueError:
             metrics = None
         is_whole = isinstance(metrics, dict) and all(
-            isinstance(value, int | float) for value in metrics.values()
+            value is None or isinstance(value, int | float)
+            for value in metrics.values()
         )
         if not is_whole or not (self.path / "model.keras").is_file():
             damaged = "model.keras is missing" if is_whole else f"{file} is damaged"
@@ -60,7 +62,7 @@ class RunFolder:
                 f"Remove metrics.json to train it to the end again, or choose another "
                 f"place."
             )
-        return metrics
+        return {name: number(value) for name, value in metrics.items()}
 
     def begin(self):
         """Makes the folder, where there is none yet, and writes the command down."""
@@ -78,7 +80,7 @@ class RunFolder:
 
     def write_json(self, name, value):
         with replace_file(self.path / name) as path:
-            path.write_text(json.dumps(value, indent=2) + "\n")
+            path.write_text(to_json(value) + "\n")
 
     def finish(self, metrics):
         """Writes the figures, which marks the run as finished, and tidies up."""

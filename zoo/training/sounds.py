@@ -19,6 +19,8 @@ from zoo.training.augmentation import augmented_epochs
 from zoo.training.batch_normalization_reestimation import reestimate_batch_normalization
 from zoo.training.distributed import alone, begin
 from zoo.training.fit import fit
+from zoo.training.metrics.nan_propagation import rows_with_nan
+from zoo.training.metrics.keras_metrics import with_stock_metrics
 from zoo.training.metrics.song_accuracy import SongAccuracy, song_scores
 from zoo.training.metrics.tempo_accuracy import TempoAccuracy
 from zoo.training.normalized import normalized
@@ -319,7 +321,8 @@ def measure_sounds(model, dataset, task, songs=None):
         `accuracy`, `error` in percent and `confusion` (true x predicted), of "tags"
         `roc_auc`, of "rating" `mean_absolute_error` in points, of "tempo"
         `tempo_accuracy_0`, `_1` and `_2`. If any song has two clips, also
-        `song_accuracy` of classes.
+        `song_accuracy` of classes. If an output is NaN, so is all but the examples and
+        the confusion matrix, in which such a clip is not counted.
 
     Example:
 
@@ -341,11 +344,13 @@ def measure_sounds(model, dataset, task, songs=None):
         # The tempo of a song is that of all of it: its clips are windows.
         outputs, targets = _of_songs(outputs, targets, songs)
     if task in ("classes", "binary"):
-        told = decode(task, outputs).astype("int64")
+        known = ~rows_with_nan(outputs)
+        told = decode(task, outputs[known]).astype("int64")
         classes = max(outputs.shape[-1], 2)
         confusion = np.zeros((classes, classes), "int64")
-        np.add.at(confusion, (targets.astype("int64"), told), 1)
-        result["accuracy"] = float(np.trace(confusion) / confusion.sum())
+        np.add.at(confusion, (targets[known].astype("int64"), told), 1)
+        correct = np.trace(confusion) if known.all() else np.nan
+        result["accuracy"] = float(correct / len(targets))
         result["error"] = 100 * (1 - result["accuracy"])
         result["confusion"] = confusion
         if songs is not None and len(set(songs)) < len(songs):
@@ -455,7 +460,7 @@ def _draw_data_and_filters(run, model, info, targets):
 
 def _write(run, model, card, history, result, held_out):
     with replace_file(run.path / "model.keras") as path:
-        model.save(path)
+        with_stock_metrics(model).save(path)
     with replace_file(run.path / "card.json") as path:
         path.write_text(card.to_json() + "\n")
     task = run.command["task"]

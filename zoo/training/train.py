@@ -11,6 +11,7 @@ from zoo._files import replace_file
 from zoo._model_card import Normalization, Result
 from zoo._registry import card as find_card
 from zoo._registry import create_model
+from zoo.analysis._outputs import NotFiniteError
 from zoo.analysis.equivariance import group_report
 from zoo.datasets._cache import file_hash
 from zoo.training.batch_normalization_reestimation import reestimate_batch_normalization
@@ -25,6 +26,10 @@ from zoo.training.distributed import (
 from zoo.training.evaluation import measure
 from zoo.training.fit import fit
 from zoo.training.losses import loss_for
+from zoo.training.metrics.keras_metrics import (
+    SparseCategoricalAccuracy,
+    with_stock_metrics,
+)
 from zoo.training.normalized import normalized
 from zoo.training.pictures import draw_confusion_matrix, draw_training_curves
 from zoo.training.recipes import default_recipe, find_recipe
@@ -106,7 +111,8 @@ def train(
             with `validate_on` those are measured, and the test split is not touched.
 
     Returns:
-        Of images, a dictionary of figures: `test_error` in percent, `test_accuracy`,
+        A dictionary, whose numbers are NaN (null in `metrics.json` and `card.json`) if
+        the net's outputs are. Of images: `test_error` in percent, `test_accuracy`,
         `test_loss` (or `validation_error`, ...), with more than five classes
         `test_top_5_error`, `train_accuracy`, `epochs`, `seconds` of training,
         `parameters`, `equivariance_error`, `seed`. Of sounds, those of the task: see
@@ -238,7 +244,7 @@ def train(
         held_out_data if validation else None,
         run,
         loss_for(model),
-        lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        lambda: [SparseCategoricalAccuracy(name="accuracy")],
         together,
         **how,
     )
@@ -260,9 +266,7 @@ def train(
         "epochs": recipe.epochs,
         "seconds": sum(row["seconds"] for row in history),
         "parameters": card.parameters,
-        "equivariance_error": float(
-            group_report(model, _measured_group(card)).output_error
-        ),
+        "equivariance_error": _equivariance_error(model, card),
         "seed": seed,
     }
     source = _command_line(
@@ -364,6 +368,15 @@ def _content(weights):
     return file_hash(path) if path.is_file() else str(weights)
 
 
+def _equivariance_error(model, card):
+    """That of the output, NaN if the net diverged."""
+    try:
+        report = group_report(model, _measured_group(card))
+    except NotFiniteError:
+        return math.nan
+    return float(report.output_error)
+
+
 def _measured_group(card):
     """The model's group (None: the report's own choice), but on oblong images only
     the part of it that keeps their shape.
@@ -398,7 +411,7 @@ def _build(model_name, info, arguments):
 
 def _write_results(run, model, card, history, result, name):
     with replace_file(run.path / "model.keras") as path:
-        model.save(path)
+        with_stock_metrics(model).save(path)
     with replace_file(run.path / "card.json") as path:
         path.write_text(card.to_json() + "\n")
     title = f"{card.name} on {run.command['data']}"

@@ -21,7 +21,8 @@ class ScaleInvariantSDR(keras.metrics.Metric):
     A silent (or constant) reference has no ratio: it is left out of the mean and
     counted in `silent`. If nothing is left, the result is NaN. Ratios are limited to
     -100 and 100 dB, and a silent estimate counts as -100 dB (our choice: their mean
-    would be infinite).
+    would be infinite). A NaN or infinite value in a signal that counts makes the result
+    NaN.
 
     Call arguments:
         y_true: clean signals `(batch, samples)` or `(batch, samples, channels)`; each
@@ -72,7 +73,8 @@ class ScaleInvariantSDR(keras.metrics.Metric):
             sample_weight = ops.convert_to_tensor(sample_weight, self.dtype)
             weight = weight * ops.reshape(sample_weight, (-1, 1))
         weight = ops.where(silent, 0.0, weight)
-        self.total.assign_add(ops.sum(weight * ratio))
+        # 0 * NaN is NaN.
+        self.total.assign_add(ops.sum(ops.where(weight == 0, 0.0, weight * ratio)))
         self.weight.assign_add(ops.sum(weight))
         self.silent.assign_add(ops.sum(ops.cast(silent, self.dtype)))
 
@@ -88,7 +90,9 @@ class ScaleInvariantSDR(keras.metrics.Metric):
 
 def _ratios(reference, estimate, mask):
     """SI-SDR in dB and whether the reference is silent, both `(batch, channels)`."""
-    power = ops.sum(_masked(ops.square(reference), mask), axis=1)
+    reference, estimate = _scaled(reference, mask), _scaled(estimate, mask)
+    is_nan = _signals_with_nan(reference, estimate)
+    power = ops.sum(ops.square(reference), axis=1)
     reference = _without_mean(reference, mask)
     estimate = _without_mean(estimate, mask)
     energy = ops.sum(ops.square(reference), axis=1)
@@ -104,7 +108,22 @@ def _ratios(reference, estimate, mask):
         right >= largest * wrong, largest, right / ops.where(wrong > 0, wrong, 1.0)
     )
     ratio = ops.where(right > 0, ops.maximum(ratio, 1 / largest), 1 / largest)
-    return 10 * ops.log10(ratio), silent
+    return ops.where(is_nan, float("nan"), 10 * ops.log10(ratio)), silent
+
+
+def _signals_with_nan(*signals):
+    """Whether any of `(batch, samples, channels)` holds NaN: `(batch, channels)`."""
+    return ops.any(ops.stack([ops.any(ops.isnan(x), axis=1) for x in signals]), axis=0)
+
+
+def _scaled(signal, mask):
+    """With a peak of 1, whose square neither overflows nor vanishes.
+
+    The ratio does not change. Infinite samples become NaN, masked ones 0.
+    """
+    signal = _masked(signal, mask)
+    peak = ops.max(ops.abs(signal), axis=1, keepdims=True)
+    return signal / ops.where(peak == 0, 1.0, peak)
 
 
 def _without_mean(signal, mask):

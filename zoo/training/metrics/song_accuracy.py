@@ -1,6 +1,9 @@
 import keras
 import numpy as np
 
+from zoo.training.metrics.host import as_weights, to_numpy
+from zoo.training.metrics.nan_propagation import rows_with_nan
+
 
 @keras.saving.register_keras_serializable(package="convzoo")
 class SongAccuracy(keras.metrics.Metric):
@@ -14,7 +17,8 @@ class SongAccuracy(keras.metrics.Metric):
         y_true: class of each clip, integers `(batch,)`; one class a song.
         y_pred: outputs `(batch, classes)`, of which the highest mean counts (the first
             of equal ones); or `(batch, 1)` or `(batch,)`, which means class 1 above a
-            mean of 0.5.
+            mean of 0.5. NaN in a clip with weight makes the result NaN, and so does
+            infinity where it cancels out in a mean; else infinity is a number.
         songs: what song each clip is from, `(batch,)`: numbers or names.
         sample_weight: None, or `(batch,)`: how much a clip counts within its song. A
             song without weight is left out.
@@ -24,8 +28,7 @@ class SongAccuracy(keras.metrics.Metric):
         dtype: of the result.
 
     Raises:
-        ValueError: for other shapes, a song of two classes, outputs that are not
-            finite, or a negative weight.
+        ValueError: for other shapes, a song of two classes, or a negative weight.
         TypeError: inside a compiled model.
 
     Example:
@@ -43,16 +46,18 @@ class SongAccuracy(keras.metrics.Metric):
         self.reset_state()
 
     def update_state(self, y_true, y_pred, songs, sample_weight=None):
-        labels = _to_numpy(y_true, "y_true")
-        outputs, songs = _check(_to_numpy(y_pred, "y_pred"), _to_numpy(songs, "songs"))
+        labels = to_numpy(y_true, "y_true", self)
+        outputs, songs = _check(
+            to_numpy(y_pred, "y_pred", self), to_numpy(songs, "songs", self)
+        )
         if outputs.shape[0] != labels.size or labels.dtype.kind not in "iu":
             raise ValueError(
                 f"Expected `y_true` as one integer class a clip, {outputs.shape[0]} of "
                 f"them. Received: shape={labels.shape}, dtype={labels.dtype}"
             )
-        weights = np.ones(len(songs))
         if sample_weight is not None:
-            weights = _check_weights(_to_numpy(sample_weight, "sample_weight"), songs)
+            sample_weight = to_numpy(sample_weight, "sample_weight", self)
+        weights = as_weights(sample_weight, len(songs))
         for song, label, output, weight in zip(
             songs.tolist(), labels.ravel().tolist(), outputs, weights, strict=True
         ):
@@ -67,15 +72,18 @@ class SongAccuracy(keras.metrics.Metric):
                     f"Expected outputs of {total.shape[0]} classes, as before. "
                     f"Received: {output.shape[0]}"
                 )
-            self._sums[song] = (total + weight * output, count + weight)
+            # 0 * NaN is NaN, and so is the sum of opposite infinities.
+            with np.errstate(invalid="ignore"):
+                added = weight * output if weight else np.zeros_like(output)
+                self._sums[song] = (total + added, count + weight)
 
     def result(self):
-        told = [
-            _told_class(total / count) == self._labels[song]
+        right = [
+            _is_right(total / count, self._labels[song])
             for song, (total, count) in self._sums.items()
             if count > 0
         ]
-        share = np.mean(told) if told else float("nan")
+        share = np.mean(right) if right else float("nan")
         return keras.ops.convert_to_tensor(share, dtype=self.dtype)
 
     def reset_state(self):
@@ -92,10 +100,10 @@ def song_scores(outputs, songs):
 
     Returns:
         The songs, sorted, `(songs,)`, and the means in that order, float64 `(songs,
-        classes)` or `(songs,)`.
+        classes)` or `(songs,)`. The mean of a song with a NaN is NaN.
 
     Raises:
-        ValueError: for unequal lengths, no clips, or outputs that are not finite.
+        ValueError: for unequal lengths, or no clips.
 
     Example:
 
@@ -107,25 +115,18 @@ def song_scores(outputs, songs):
     columns, songs = _check(given, np.asarray(songs))
     names, places = np.unique(songs, return_inverse=True)
     sums = np.zeros((len(names), columns.shape[1]))
-    np.add.at(sums, places, columns)
+    with np.errstate(invalid="ignore"):  # the sum of opposite infinities is NaN
+        np.add.at(sums, places, columns)
     scores = sums / np.bincount(places)[:, np.newaxis]
     return names, scores if given.ndim == 2 else scores[:, 0]
 
 
-def _told_class(scores):
-    return int(scores[0] > 0.5) if len(scores) == 1 else int(np.argmax(scores))
-
-
-def _to_numpy(values, name):
-    try:
-        if keras.ops.is_tensor(values):
-            return np.asarray(keras.ops.convert_to_numpy(values))
-        return np.asarray(values)
-    except (NotImplementedError, TypeError, ValueError) as error:
-        raise TypeError(
-            f"SongAccuracy takes arrays: update it outside the compiled model, with "
-            f"the outputs of `model.predict_on_batch`. Received: {name}={values!r}"
-        ) from error
+def _is_right(scores, label):
+    """1.0 or 0.0, or NaN for scores that hold NaN."""
+    if rows_with_nan(scores[np.newaxis])[0]:
+        return float("nan")
+    found = scores[0] > 0.5 if len(scores) == 1 else np.argmax(scores)
+    return float(found == label)
 
 
 def _check(outputs, songs):
@@ -136,16 +137,4 @@ def _check(outputs, songs):
             f"Expected outputs (clips, classes) or (clips,) and one song for each "
             f"clip. Received: shapes {outputs.shape} and {songs.shape}"
         )
-    if not np.isfinite(columns).all():
-        raise ValueError("Expected finite outputs. Received: some are NaN or infinite.")
     return columns.astype("float64"), songs
-
-
-def _check_weights(weights, songs):
-    weights = weights.ravel().astype("float64")
-    if weights.size != songs.size or not (weights >= 0).all():
-        raise ValueError(
-            f"Expected `sample_weight` as one number >= 0 for each of {songs.size} "
-            f"clips. Received: {weights}"
-        )
-    return weights

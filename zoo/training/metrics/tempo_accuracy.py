@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from zoo.audio.tempo_crossentropy import HIGHEST_BPM, LOWEST_BPM
+from zoo.training.metrics.nan_propagation import NaNPropagation
 
 TEMPI = HIGHEST_BPM - LOWEST_BPM + 1
 
@@ -12,7 +13,7 @@ OCTAVES = (*SAME, (1, 2), (1, 3), (2, 1), (3, 1))
 
 
 @keras.saving.register_keras_serializable(package="convzoo")
-class TempoAccuracy(keras.metrics.MeanMetricWrapper):
+class TempoAccuracy(NaNPropagation, keras.metrics.MeanMetricWrapper):
     """Share of clips whose tempo is found: accuracy 0, 1 or 2.
 
     * 0: the same after rounding to whole BPM, a half upwards, as `TempoCrossentropy`
@@ -25,7 +26,8 @@ class TempoAccuracy(keras.metrics.MeanMetricWrapper):
     Call arguments:
         y_true: tempo in BPM, `(batch,)` or `(batch, 1)`.
         y_pred: estimate in BPM, of that shape; or scores `(batch, 256)` of the tempi
-            from 30 to 285 BPM, of which the highest counts. NaN is never right.
+            from 30 to 285 BPM, of which the highest counts. NaN in an example with
+            weight makes the result NaN.
         sample_weight: None or `(batch,)`.
 
     Args:
@@ -101,8 +103,7 @@ def _found(tempo, estimate, kind, tolerance):
 def _in_bpm(estimate):
     if len(estimate.shape) != 2 or estimate.shape[1] != TEMPI:
         return _column_to_vector(estimate, "y_pred", f" or (batch, {TEMPI})")
-    bpm = ops.cast(ops.argmax(estimate, axis=-1) + LOWEST_BPM, estimate.dtype)
-    return ops.where(ops.any(ops.isnan(estimate), axis=-1), float("nan"), bpm)
+    return ops.cast(ops.argmax(estimate, axis=-1) + LOWEST_BPM, estimate.dtype)
 
 
 def _column_to_vector(values, name, other):
