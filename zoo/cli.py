@@ -489,7 +489,7 @@ def check_command(
         int | None, typer.Option(help="Height and width of the images.")
     ] = None,
 ):
-    """Measures how exactly a model turns with its input, layer by layer."""
+    """Measures how exactly each layer of a model rotates and moves with its input."""
     zoo = _import_zoo()
     is_path = model not in zoo.list_models() and Path(model).exists()
     net = zoo.load_model(model) if is_path else _untrained(zoo, model, size)
@@ -500,6 +500,19 @@ def check_command(
         shape = _shape(row.output_shape[1:])
         table.add_row(row.layer, row.kind, shape, f"{row.error:.1e}")
     _print(table)
+    if report.translation is not None:
+        heading, *rows = report.translation.cells()
+        table = _table(*heading)
+        for row in rows:
+            table.add_row(*row)
+        _print("the input shifted by the stride of each layer, and by one pixel:")
+        _print(table)
+    drawn = dict.fromkeys([*report.drawn, *getattr(report.translation, "drawn", ())])
+    if drawn:
+        _print(
+            "drawn at random, as they are constant now and training sets them apart: "
+            + ", ".join(drawn)
+        )
     sizes = zoo.admissible_sizes(net, 1, (net.input_shape[1] or size) + 20)
     _print(f"sizes that keep it exact: {', '.join(map(str, sizes)) or 'none'}")
     verdict = "EXACT" if report.exact else "NOT EXACT"

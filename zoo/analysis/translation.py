@@ -72,11 +72,12 @@ class TranslationReport:
     output: TranslationRow
     drawn: tuple = ()
 
-    def __str__(self):
-        cells = [("layer", "stride", "circular", "inside", "border", "one pixel")]
+    def cells(self):
+        """The table of the report: a tuple of strings for each row, headings first."""
+        rows = [("layer", "stride", "circular", "inside", "border", "one pixel")]
         for row in (*self.rows, self.output):
             border = " ".join(f"{one}+{other}" for one, other in row.border or ())
-            cells.append(
+            rows.append(
                 (
                     row.layer,
                     " ".join(map(str, row.stride or "?")),
@@ -86,11 +87,14 @@ class TranslationReport:
                     said(row.one_pixel),
                 )
             )
+        return rows
+
+    def __str__(self):
         lines = [
             "shifted by the stride, circularly, or with zeros inside the border; "
             "and by one pixel",
             *described(self.drawn),
-            *table(*cells),
+            *table(*self.cells()),
         ]
         return "\n".join(lines)
 

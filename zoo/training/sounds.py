@@ -19,8 +19,8 @@ from zoo.training.augmentation import augmented_epochs
 from zoo.training.batch_normalization_reestimation import reestimate_batch_normalization
 from zoo.training.distributed import alone, begin
 from zoo.training.fit import fit
-from zoo.training.metrics.nan_propagation import rows_with_nan
 from zoo.training.metrics.keras_metrics import with_stock_metrics
+from zoo.training.metrics.nan_propagation import rows_with_nan
 from zoo.training.metrics.song_accuracy import SongAccuracy, song_scores
 from zoo.training.metrics.tempo_accuracy import TempoAccuracy
 from zoo.training.normalized import normalized
