@@ -106,11 +106,18 @@ def _joined(parts, remarks):
     return waveform, parts[0].rate, remarks
 
 
+class _ForwardFile(soundfile.SoundFile):
+    """soundfile moves to where it is after each read; not all codings can do that."""
+
+    def seekable(self):
+        return False
+
+
 @contextlib.contextmanager
 def _opened(source):
     """soundfile's open file, whose errors become `BadSoundError`s."""
     try:
-        with soundfile.SoundFile(source, closefd=False) as audio:
+        with _ForwardFile(source, closefd=False) as audio:
             yield audio
     # soundfile raises its own errors, and others on headers that make no sense.
     except (RuntimeError, TypeError, ValueError, MemoryError) as error:
@@ -129,7 +136,6 @@ def _read(opened, frames=None):
     with opened as audio:
         announced = audio.frames
         if announced <= MOST_FRAMES:
-            # The number, because some codings can't be asked for "all".
             count = announced if frames is None else frames
             waveform = audio.read(count, dtype="float32", always_2d=True)
             return _Part(waveform, audio.samplerate, announced)

@@ -26,9 +26,33 @@ SAMPLE_RATES = {
 # In kbit/s by their index; 0 is "free format", where all frames have one size.
 _BIT_RATES = {
     (True, LAYER_1): tuple(range(0, 449, 32)),
-    (True, LAYER_2): (0, 32, 48, 56, *range(64, 129, 16), *range(160, 257, 32), 320, 384),
-    (True, LAYER_3): (0, *range(32, 65, 8), *range(80, 129, 16), *range(160, 257, 32), 320),
-    (False, LAYER_1): (0, 32, 48, 56, *range(64, 129, 16), *range(144, 193, 16), 224, 256),
+    (True, LAYER_2): (
+        0,
+        32,
+        48,
+        56,
+        *range(64, 129, 16),
+        *range(160, 257, 32),
+        320,
+        384,
+    ),
+    (True, LAYER_3): (
+        0,
+        *range(32, 65, 8),
+        *range(80, 129, 16),
+        *range(160, 257, 32),
+        320,
+    ),
+    (False, LAYER_1): (
+        0,
+        32,
+        48,
+        56,
+        *range(64, 129, 16),
+        *range(144, 193, 16),
+        224,
+        256,
+    ),
     (False, LAYER_2): (0, *range(8, 65, 8), *range(80, 161, 16)),
 }
 _BIT_RATES[False, LAYER_3] = _BIT_RATES[False, LAYER_2]
@@ -319,6 +343,8 @@ def _is_padding(data, size):
     """Whether the last bytes are nothing to miss: zeros, or a tag of another kind."""
     rest = data[len(data) - size :]
     few = size <= len(data) // 20
-    return size < 4 or few and (
-        not rest.strip(b"\0") or any(name in rest for name in _TAG_NAMES)
+    return (
+        size < 4
+        or few
+        and (not rest.strip(b"\0") or any(name in rest for name in _TAG_NAMES))
     )

@@ -31,7 +31,8 @@ class OggLink:
     """One recording of an Ogg file.
 
     Attributes:
-        content: the pages of its first audio stream, as far as they are whole.
+        content: the pages of its first audio stream, as far as they are whole; of FLAC
+            what is on them, since libsndfile reads that without Ogg only.
         codec: "Vorbis", "Opus", "FLAC", "Speex", or None if that is unknown.
         ticks: time between the ends of its first and its last page with audio, in
             frames (Opus: in 1 / OPUS_TICKS s).
@@ -86,8 +87,11 @@ def _link(data, pages):
         remarks.append("cut: its last page is missing")
     if len(audio) > 1:
         remarks.append(f"holds {len(audio)} audio streams, of which the first is used")
+    content = b"".join(data[page.start : page.end] for page in whole)
+    if codecs[audio[0]] == "FLAC":
+        content = _flac(data, whole)
     return OggLink(
-        b"".join(data[page.start : page.end] for page in whole),
+        content,
         codecs[audio[0]],
         ticks,
         times[-1] - whole_times[-1] if whole_times else 0,
@@ -95,10 +99,19 @@ def _link(data, pages):
     )
 
 
+def _flac(data, pages):
+    """What is on the pages of FLAC: a FLAC file, once "\\x7fFLAC" and so on are off."""
+    bodies = [data[_body(data, page) : page.end] for page in pages]
+    return b"".join(bodies)[9:]
+
+
+def _body(data, page):
+    return page.start + _HEAD + data[page.start + _HEAD - 1]
+
+
 def _codec(data, page):
-    body = page.start + _HEAD + data[page.start + _HEAD - 1]
     for name, codec in CODECS.items():
-        if page.flags & _FIRST and data.startswith(name, body):
+        if page.flags & _FIRST and data.startswith(name, _body(data, page)):
             return codec
     return None
 
