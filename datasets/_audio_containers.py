@@ -15,6 +15,9 @@ UNKNOWN_32 = (range(0, 1), range(0x7FFF0000, 0x80000001), range(0xFFFF0000, 2**3
 UNKNOWN_64 = 2**62
 # Formats whose header has no length, or may have none.
 WITHOUT_LENGTH = ("IRCAM", "PAF", "PVF", "XI")
+# Kinds of VOC blocks go up to 9; two start with so many bytes about the coding.
+_VOC_KINDS = 9
+_VOC_FORMAT_SIZES = {1: 2, 9: 12}
 W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 
 
@@ -190,9 +193,53 @@ def _nist(read):
 def _voc(read):
     """Blocks of audio, whose heads and lengths all count, up to the terminator."""
     start = first = _number(read, 20, "<H")
+    blocks = 0
     while (kind := read(start, 1)) and kind != b"\0":
+        if kind[0] > _VOC_KINDS:
+            return Extent(first, None)  # No block: the one before says too little.
         start += 4 + int.from_bytes(read(start + 1, 3), "little")
-    return Extent(first, start - first)
+        blocks += 1
+    # Between several blocks a cut shows by the terminator alone.
+    return Extent(first, start - first + (blocks > 1))
+
+
+def merged_voc(data):
+    """A VOC file with its audio in one block: libsndfile plays the heads of others.
+
+    Args:
+        data: content of a VOC file.
+
+    Returns:
+        The content with one block of audio; or as it is, if there is one, or if the
+        blocks differ in sample rate or coding.
+    """
+    start = first = int.from_bytes(data[20:22], "little")
+    formats, extension, audio = [], b"", []
+    while start < len(data) and data[start]:
+        kind, end = (
+            data[start],
+            start + 4 + int.from_bytes(data[start + 1 : start + 4], "little"),
+        )
+        if kind > _VOC_KINDS:
+            return data
+        if kind in _VOC_FORMAT_SIZES:
+            content = start + 4 + _VOC_FORMAT_SIZES[kind]
+            formats.append(data[start : start + 1] + data[start + 4 : content])
+            audio.append(data[content:end])
+        elif kind == 2:
+            audio.append(data[start + 4 : end])
+        elif kind == 8:
+            extension = data[start:end]
+        start = end
+    if len(audio) < 2 or len(set(formats)) != 1:
+        return data
+    kind, form = formats[0][:1], formats[0][1:]
+    audio = b"".join(audio)
+    # Libsndfile goes by the size of the file if that of the block is too small for it.
+    size = (len(form) + len(audio)) % 2**24
+    return b"".join(
+        [data[:first], extension, kind, size.to_bytes(3, "little"), form, audio, b"\0"]
+    )
 
 
 def _wve(read):

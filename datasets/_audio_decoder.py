@@ -13,7 +13,11 @@ import re
 import numpy as np
 import soundfile
 
-from zoo.datasets._audio_containers import WITHOUT_LENGTH, announced_extent
+from zoo.datasets._audio_containers import (
+    WITHOUT_LENGTH,
+    announced_extent,
+    merged_voc,
+)
 from zoo.datasets._mpeg_audio import read_mpeg
 from zoo.datasets._ogg_pages import OPUS_TICKS, read_ogg
 
@@ -77,8 +81,12 @@ def decode(file):
 def _format(file):
     """The container and the coding, in libsndfile's names."""
     file.seek(0)
-    if file.read(4) == b"OggS":
-        return "OGG", ""  # Of several streams libsndfile might find none.
+    head = file.read(19)
+    # Of several streams in Ogg, or blocks in VOC, libsndfile may find none.
+    if head.startswith(b"OggS"):
+        return "OGG", ""
+    if head == b"Creative Voice File":
+        return "VOC", ""
     with _open_file(file) as audio:
         return audio.format, audio.subtype
 
@@ -148,7 +156,11 @@ def _read(opened, frames=None):
 
 def _plain_part(file, container):
     """A file whose header alone says how long it is."""
-    part = _read(_open_file(file))
+    if container == "VOC":
+        file.seek(0)
+        part = _read(_opened(io.BytesIO(merged_voc(file.readall()))))
+    else:
+        part = _read(_open_file(file))
     remarks = []
     if container in WITHOUT_LENGTH and announced_extent(file, container) is None:
         remarks.append(
@@ -210,9 +222,9 @@ def _mpeg_parts(file, container):
 def _mpeg_part(stream):
     if stream.has_length:
         return _read(_opened(io.BytesIO(stream.content)))
-    # libsndfile stops at its estimate of the length: silence behind the frames makes
-    # that long enough.
-    content = stream.content
+    # libsndfile stops at its estimate of the length, and opens no single frame:
+    # silence behind the frames makes it go on to their end.
+    content = stream.content + 2 * stream.silence
     with _opened(io.BytesIO(content)) as audio:
         missing = stream.samples - audio.frames
     if missing > 0:
