@@ -25,6 +25,8 @@ from zoo.datasets._ogg_pages import OPUS_TICKS, read_ogg
 WHOLE_SHARE = 0.95
 # libsndfile's word for a length that it does not know is far above that.
 MOST_FRAMES = 2**48
+# More than three hours in stereo; longer files are read piece by piece.
+VALUES_AT_ONCE = 2**30
 BLOCK_FRAMES = 2**20
 # The start of a FLAC file: its first block has 34 bytes, and may be its only one.
 FLAC_START = re.compile(rb"fLaC[\0\x80]\0\0\x22", re.S)
@@ -143,15 +145,23 @@ def _read(opened, frames=None):
     """The `_Part` of what `_opened` gives, of that many frames at most."""
     with opened as audio:
         announced = audio.frames
-        if announced <= MOST_FRAMES:
-            count = announced if frames is None else frames
-            waveform = audio.read(count, dtype="float32", always_2d=True)
-            return _Part(waveform, audio.samplerate, announced)
-        blocks = []
-        while not blocks or len(blocks[-1]):
-            blocks.append(audio.read(BLOCK_FRAMES, dtype="float32", always_2d=True))
-        waveform = np.concatenate(blocks)
-        return _Part(waveform, audio.samplerate, len(waveform))
+        wanted = announced if frames is None else frames
+        if wanted * audio.channels <= VALUES_AT_ONCE:
+            waveform = audio.read(wanted, dtype="float32", always_2d=True)
+        else:
+            # Perhaps a damaged header: no memory for what may not be there.
+            waveform = np.concatenate(list(_blocks(audio)))[:wanted]
+        if announced > MOST_FRAMES:
+            announced = len(waveform)
+        return _Part(waveform, audio.samplerate, announced)
+
+
+def _blocks(audio):
+    """Yields what is left of an open file."""
+    block = [None]
+    while len(block):
+        block = audio.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+        yield block
 
 
 def _plain_part(file, container):
