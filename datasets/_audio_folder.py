@@ -37,7 +37,7 @@ def audio_folder(
 
     Files that cannot be decoded, or hold no sound, are left out, with one warning, and
     listed in `rejected`; of equal sounds with different labels, all are. Suspicious
-    ones (clipped, with a DC offset, silent) are used as they are, and listed in
+    ones (cut a little, clipped, with a DC offset, silent) are used as they are, and listed in
     `remarks`.
 
     Args:

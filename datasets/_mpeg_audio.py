@@ -60,7 +60,7 @@ _BIT_RATES[False, LAYER_3] = _BIT_RATES[False, LAYER_2]
 LONGEST_FRAME = 8192
 _SYNC = re.compile(rb"\xff[\xe2-\xe7\xf2-\xff]", re.S)
 _MARKS = re.compile(rb"Xing|Info|VBRI")
-_TAG_NAMES = (b"APETAGEX", b"LYRICS", b"TAG", b"ID3", b"3DI")
+_TAG_NAMES = (b"APETAGEX", b"LYRICS", b"TAG", b"3DI")
 
 # Of a frame: kind is what all frames of a stream have in common; size in bytes is 0
 # in free format; samples per channel; mark is the offset of "Xing", 0 in layer I, II.
@@ -98,7 +98,7 @@ class MpegFile:
 
     Attributes:
         streams: list of `MpegStream`s, with a frame at least.
-        cut: whether the last frame is not all there.
+        cut: whether the last frame, or the tag in front of it, is not all there.
         between: bytes between frames that are neither frames nor tags.
         behind: such bytes behind the last frame.
     """
@@ -121,10 +121,10 @@ def read_mpeg(data):
     marks = {found.start() for found in _MARKS.finditer(data)}
     streams, cut, between, behind = [], False, 0, 0
     for start, end, header in _pieces(data):
-        if header is None:
-            behind += end - start
-        elif end > len(data):
+        if end > len(data):
             cut = True
+        elif header is None:
+            behind += end - start
         else:
             between, behind = between + (behind if streams else 0), 0
             own = _own_header(data, start, header, end - start, marks)
@@ -211,6 +211,8 @@ def _pieces(data):
             yield position, end, header
             position, kind = end, header.kind
         elif tag := _tag_size(data, position):
+            if position + tag > len(data) and data.startswith(b"ID3", position):
+                yield position, position + tag, None  # Audio would follow.
             position += tag
         elif kind and len(data) - position < 4 and data[position] == 0xFF:
             yield position, position + 4, header  # A header that is cut.
@@ -342,9 +344,5 @@ def _tag_size(data, start):
 def _is_padding(data, size):
     """Whether the last bytes are nothing to miss: zeros, or a tag of another kind."""
     rest = data[len(data) - size :]
-    few = size <= len(data) // 20
-    return (
-        size < 4
-        or few
-        and (not rest.strip(b"\0") or any(name in rest for name in _TAG_NAMES))
-    )
+    is_tag = any(name in rest for name in _TAG_NAMES)
+    return size <= len(data) // 20 and (is_tag or not rest.strip(b"\0"))

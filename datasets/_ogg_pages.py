@@ -56,12 +56,17 @@ def read_ogg(data):
     Returns:
         A list of `OggLink`s.
     """
-    links = []
+    links, end = [], 0
     for page in _pages(data):
+        end = page.end
         if not links or (page.flags & _FIRST and not links[-1][-1].flags & _FIRST):
             links.append([])
         links[-1].append(page)
-    return [_link(data, pages) for pages in links]
+    links = [_link(data, pages) for pages in links]
+    # A head of a page that is cut: of what it began, nothing is there.
+    if links and end < len(data) and b"OggS".startswith(data[end : end + 4]):
+        links[-1].remarks.append("cut: another page begins at its end")
+    return links
 
 
 def _link(data, pages):

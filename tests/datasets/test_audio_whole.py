@@ -1,6 +1,7 @@
 """No recording is shortened in silence: whole, refused or remarked, whatever is cut."""
 
 import io
+import re
 
 import hypothesis
 import hypothesis.strategies as st
@@ -176,8 +177,11 @@ def test_joined_files_are_read_whole(read, name):
     waveform, _, remarks = read(first + second)
     assert remarks == []
     np.testing.assert_array_equal(waveform, expected)
-    with pytest.raises(BadSoundError, match=r"cut or damaged|can't be decoded"):
-        read(first + second[: len(second) // 2] if name == "flac" else first[:-9000])
+    for cut in (10, 300, len(second) // 2, len(second) - 10):
+        try:
+            assert any("cut" in each for each in read(first + second[:cut])[2])
+        except BadSoundError as error:
+            assert re.match("cut or damaged|can't be decoded", str(error))
 
 
 @pytest.mark.parametrize("form", ["MP3", "OGG", "FLAC"])
@@ -226,8 +230,8 @@ def test_whole_files_are_read_whole(read):
         if form in ("PAF", "PVF", "IRCAM", "XI"):
             assert "do not say how long" in remarks.pop(), what
         assert remarks == [], what
-        # WVE and XI have one sample rate each, HTK and SDS round it.
-        assert own_rate == rate or form in ("WVE", "XI", "SDS", "HTK", "OGG"), what
+        # WVE and XI have one sample rate each, HTK, SDS and VOC round it.
+        assert own_rate == rate or form in ("WVE", "XI", "SDS", "HTK", "VOC"), what
         # Codings in blocks fill the last one, and libsndfile's PAF loses one.
         assert len(result) >= len(waveform) - 20 * (form == "PAF"), what
         forms.add(form)
