@@ -29,7 +29,7 @@ from zoo.datasets._cache import (
 )
 from zoo.datasets._sound_files import BadSoundError
 
-VERSION = 1
+VERSION = 2
 HEAD = struct.Struct("<if")
 
 

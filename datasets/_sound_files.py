@@ -3,11 +3,11 @@
 import dataclasses
 import hashlib
 import os
-import re
 
 import numpy as np
-import soundfile
 import soxr
+
+from zoo.datasets._audio_decoder import BadSoundError, decode
 
 FULL_SCALE = 2**15
 # Shorter than a millisecond is a slip, not a sound.
@@ -18,20 +18,6 @@ CLIPPED_SHARE = 0.01
 DC_OFFSET = 0.05
 # Decoded MP3 and Vorbis may overshoot a little without anything being wrong.
 OVERSHOOT = 1.5
-# The length in an MP3 may be an estimate, and that in a WAV a little off.
-WHOLE_SHARE = 0.95
-# Lengths that mean "until the end" in a WAV that was written as a stream.
-UNKNOWN_LENGTH = 0x7FFF0000
-# Of Ogg, in bytes.
-LONGEST_PAGE = 65_307
-# How libsndfile reports a WAV or AIFF that is shorter than its header says.
-_LENGTHS = re.compile(
-    r"^ *(data|SSND) : (?P<said>\d+) \(should be (?P<held>\d+)\)", re.M
-)
-
-
-class BadSoundError(ValueError):
-    """Says what is wrong with a file, without its name."""
 
 
 class SoundChangedError(ValueError):
@@ -98,11 +84,10 @@ def read_sound(path, digest, sample_rate, channels):
     """
     try:
         # An open file: what follows is all about one content.
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != digest:
                 raise SoundChangedError("changed while the cache was made")
-            file.seek(0)
-            waveform, rate, remarks = _decoded(file)
+            waveform, rate, remarks = decode(file)
     except OSError as error:
         raise SoundChangedError("vanished while the cache was made") from error
     return make_sound(waveform, rate, sample_rate, channels, remarks)
@@ -173,47 +158,6 @@ def to_16_bit(waveform):
         return np.zeros(waveform.shape, np.int16), 1 / FULL_SCALE
     scale = peak / (FULL_SCALE - 1)
     return np.rint(waveform.astype(np.float64) / scale).astype(np.int16), float(scale)
-
-
-def _decoded(file):
-    """float32 (frames, channels), sample rate and remarks of an open file."""
-    remarks = []
-    try:
-        # By its number: libsndfile sees no name, so that no ending misleads it.
-        with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
-            subtype, announced = sound.subtype, sound.frames
-            waveform = sound.read(dtype="float32", always_2d=True)
-            rate, log = sound.samplerate, sound.extra_info
-    # soundfile raises its own errors, and others on headers that make no sense.
-    except (RuntimeError, TypeError, ValueError, MemoryError) as error:
-        reason = str(error).split(": ", 1)[-1] or type(error).__name__
-        raise BadSoundError(f"can't be decoded: {reason}") from error
-    if subtype == "VORBIS":
-        counted, ends = _last_page(file)
-        announced = max(announced, counted)
-        if not ends:
-            remarks.append("cut: its last page is missing")
-    found = _LENGTHS.search(log)
-    if found and 0 < int(found["held"]) < int(found["said"]) < UNKNOWN_LENGTH:
-        announced = len(waveform) * int(found["said"]) // int(found["held"])
-    if len(waveform) < announced:
-        fault = f"{len(waveform)} of {announced} frames"
-        if len(waveform) < WHOLE_SHARE * announced:
-            raise BadSoundError(f"cut or damaged: {fault}")
-        remarks.append(f"cut: {fault}")
-    return waveform, rate, remarks
-
-
-def _last_page(file):
-    """The frames that an Ogg file's last page counts, and whether it is the end."""
-    file.seek(0, os.SEEK_END)
-    file.seek(max(0, file.tell() - 2 * LONGEST_PAGE))
-    content = file.read()
-    page = content.rfind(b"OggS")
-    if page < 0 or len(content) < page + 14:
-        return 0, False
-    frames = int.from_bytes(content[page + 6 : page + 14], "little", signed=True)
-    return frames, bool(content[page + 5] & 4)
 
 
 def _remarks(waveform):
