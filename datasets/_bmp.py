@@ -99,7 +99,7 @@ def decode_bmp(encoded):
 
     def of_palette():
         palette = data[bmp.palette : bmp.palette + bmp.colours * bmp.entry]
-        palette = tf.reshape(palette, (-1, bmp.entry))[:, 2::-1]
+        palette = _bgr_to_rgb(tf.reshape(palette, (-1, bmp.entry)))
         # Indices behind the palette are black, as in Pillow.
         palette = tf.pad(palette, [[0, 256 - tf.shape(palette)[0]], [0, 0]])
         indices = _split_bytes(rows, bmp.bits)[:, : bmp.width]
@@ -107,9 +107,14 @@ def decode_bmp(encoded):
 
     def of_colours():
         pixels = rows[:, : bmp.width * bmp.bits // 8]
-        return tf.reshape(pixels, (height, bmp.width, -1))[..., 2::-1]
+        return _bgr_to_rgb(tf.reshape(pixels, (height, bmp.width, -1)))
 
     return tf.cond(bmp.bits <= 8, of_palette, of_colours)
+
+
+def _bgr_to_rgb(colours):
+    """Without a fourth byte, which is unused."""
+    return tf.reverse(colours[..., :3], [-1])
 
 
 def _split_bytes(rows, bits):

@@ -23,7 +23,11 @@ def read_little_endian(data, at, size):
 
 
 # A function of its own in the graph: it is called a hundred times, and built once.
-@tf.function(autograph=False, reduce_retracing=True)
+@tf.function(
+    autograph=False,
+    reduce_retracing=True,
+    experimental_attributes={"_noinline": True},
+)
 def _read(data, at, size, little_endian):
     piece = tf.cast(data[at : at + size], tf.int64)
     piece = tf.pad(piece, [[0, size - tf.size(piece)]])

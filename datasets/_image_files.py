@@ -74,6 +74,8 @@ def read_image(path, image_shape=None):
             _check(image)
             # Decodes: only now a truncated file shows.
             image.load()
+            # Texts in a PNG may have the names of what Pillow's conversions look for.
+            image.info.clear()
             orientation = int(header.orientation)
             if orientation in TRANSPOSITIONS:
                 image = image.transpose(TRANSPOSITIONS[orientation])
@@ -110,7 +112,5 @@ def _check(image):
     frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     if frames > 1:
         raise BadImageError(f"animated, {frames} frames")
-    if image.has_transparency_data:
-        raise BadImageError("transparent, a fourth channel")
     if image.mode not in ("1", "L", "P", "RGB"):
         raise BadImageError(f"of mode {image.mode}, {len(image.getbands())} channels")

@@ -16,7 +16,7 @@ from zoo.datasets._image_bytes import read_little_endian, read_number
 MAX_PIXELS = 2**26
 # Of chunks, segments or blocks, and of runs of a GIF's small blocks of equal size:
 # longer files are made to keep a reader busy.
-MAX_PARTS = 2**15
+MAX_PARTS = 2**14
 
 # Each with the index of its first byte.
 SIGNATURES = {
