@@ -1,4 +1,4 @@
-"""Endpoints that take files as a client has them: PNG, JPEG, GIF, BMP, WebP, WAV. All in the graph."""
+"""Endpoints that take files as a client has them, images and WAV. All in the graph."""
 
 from dataclasses import dataclass
 

@@ -57,8 +57,9 @@ def export(
     JPEG, GIF, BMP or WebP (`image_bytes`), or WAV (`waveform_bytes`), applies the
     card's `preprocess_input`, and adds the class's name where the card has labels.
     Images are rotated as their EXIF data say and resized to the model's size; animated
-    and transparent ones are refused, and more than 2 ** 26 pixels; a sound is cut into clips and the outputs averaged.
-    With it come warm-up requests for TensorFlow Serving and settings for MLServer.
+    and transparent ones are refused, and more than 2 ** 26 pixels; a sound is cut into
+    clips and the outputs averaged. With it come warm-up requests for TensorFlow Serving
+    and settings for MLServer.
 
     Every version is written beside its place, run in another process that never
     imports this package, compared with `model.predict`, and only then renamed: a
