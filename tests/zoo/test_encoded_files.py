@@ -1,7 +1,12 @@
 """Endpoints for PNG, JPEG and WAV read files as the data sets do."""
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
+import image_files
+import keras
 import numpy as np
 import pytest
 import soundfile
@@ -10,6 +15,8 @@ from PIL import Image
 from small_models import build, draw_again
 
 import zoo
+from zoo.datasets._image_files import FORMATS, BadImageError, read_image
+from zoo.serving._encoded_files import encoded_files
 from zoo.serving._saved_model import write_saved_model
 
 LABELS = tuple("abcdefghij")
@@ -145,6 +152,57 @@ def test_jpeg_and_others(colour):
 def test_bad_images_are_refused(grey, file, match):
     with pytest.raises(tf.errors.InvalidArgumentError, match=match):
         grey[1](png(pixels(28, 28)), file)
+
+
+def pixels_model(shape):
+    """It answers the pixels that it is given."""
+    image = keras.Input(shape, name="image")
+    output = keras.layers.Flatten(name="pixels")(image)
+    return keras.Model(image, output, name="pixels_model")
+
+
+def pixels_card():
+    card = zoo.card("resnet")
+    facts = {"normalization": zoo.Normalization(), "labels": ()}
+    return card.__class__(**{**vars(card), **facts})
+
+
+@pytest.mark.parametrize("shape", [(20, 24, 3), (20, 24, 1), (45, 50, 3)])
+def test_training_and_endpoint_read_the_same_pixels(shape, tmp_path):
+    model, card = pixels_model(shape), pixels_card()
+    serve = encoded_files(model, card).endpoint
+    different = []
+    for name, content in image_files.good_files().items():
+        kind = name.split()[0].strip(",").upper().replace("MPO", "JPEG")
+        (suffix, *_) = (suffix for suffix, form in FORMATS.items() if form == kind)
+        path = tmp_path / f"file{suffix}"
+        path.write_bytes(content)
+        expected = read_image(path, shape).astype(int)
+        found = 255 * serve(tf.constant([content]))["pixels"].numpy()
+        if np.abs(found.reshape(shape).round() - expected).max() > 1:
+            different.append(name)
+    assert not different
+    for name, (content, _) in image_files.bad_files().items():
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            serve(tf.constant([content]))
+        for suffix in FORMATS:
+            path = tmp_path / f"{name}{suffix}"
+            path.write_bytes(content)
+            with pytest.raises(BadImageError):
+                read_image(path, shape)
+
+
+def test_two_thousand_mutated_files_and_an_animated_webp(tmp_path):
+    write_saved_model(pixels_model((16, 16, 3)), tmp_path / "net", pixels_card())
+    script = Path(image_files.__file__).with_name("serve_mutated.py")
+    arguments = [tmp_path / "net", "image_bytes", "2000", "0"]
+    done = subprocess.run(
+        [sys.executable, script, *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    answered, refused = map(int, done.stdout.split())
+    assert answered + refused == 2000
+    assert min(answered, refused) > 200
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import image_files
 import numpy as np
 import pytest
 import requests
@@ -286,6 +287,7 @@ def test_bad_requests_are_answered_with_a_sentence(port, fault):
     [
         ("p4cnn", b"", "empty"),
         ("p4cnn", b"\x89PNG\r\n\x1a\n broken", "PNG"),
+        ("p4cnn", image_files.animated("WEBP"), "animated"),
         ("m5", b"", "too short"),
         ("m5", b"\x89 no sound at all, \xff but longer than a header is", "read"),
         ("m5", b"RIFF0000WAVEfmt no sound either \xff\xff\xff\xff\xff", ""),

@@ -1,14 +1,12 @@
-"""Endpoints that take files as a client has them: PNG, JPEG, WAV. All in the graph."""
+"""Endpoints that take files as a client has them, images and WAV. All in the graph."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
+from zoo.datasets._image_decoding import decode_image, to_grey
 from zoo.preprocessing import preprocess_input
-
-# ITU-R 601 luma, as `zoo.datasets` turns colour into grey.
-LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,11 @@ def encoded_files(model, card):
     labels = _labels(model, card)
     name = f"{symbol.name}_bytes"
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name=name)])
+    # Nothing in it needs AutoGraph, which takes its time.
+    @tf.function(
+        autograph=False,
+        input_signature=[tf.TensorSpec((None,), tf.string, name=name)],
+    )
     def serve_bytes(encoded):
         def answer(file):
             clips = preprocess_input(read(file), card)
@@ -82,29 +84,18 @@ def _image_reader(shape):
 
     def read(encoded):
         """float32 (1, height, width, channels) in [0, 1], as `image_folder` does."""
-        header = tf.io.decode_raw(encoded, tf.uint8, fixed_length=25)
-        is_png = tf.reduce_all(header[1:4] == list(b"PNG"))
-        deep = is_png & (header[24] == 16)  # as the format says; others have 8 always
-        with _only_if(~deep, "the image has more than 8 bits a channel"):
-            pixels = tf.io.decode_image(encoded, expand_animations=False)
+        pixels = decode_image(encoded)
         found = tf.shape(pixels)[-1]
-        with _only_if(
-            (found == 1) | (found == 3),
-            "the image is transparent: expected 1 or 3 channels",
-        ):
-            pixels = tf.cast(pixels, tf.float32)
         if channels == 1:
-            luma = tf.constant(LUMA)
-            grey = tf.round(tf.reduce_sum(pixels * luma, -1, keepdims=True))
-            pixels = tf.cond(found == 1, lambda: pixels[..., :1], lambda: grey)
-        else:
-            pixels = tf.repeat(pixels, 3 // found, axis=-1)
+            pixels = tf.cond(found == 1, lambda: pixels, lambda: to_grey(pixels))
         size = tf.stack([height, width])
+        # Of 8 bits until it is small: in float32 a photograph takes 800 MB.
         pixels = tf.cond(
             tf.reduce_all(tf.shape(pixels)[:2] == size),
-            lambda: pixels,
+            lambda: tf.cast(pixels, tf.float32),
             lambda: tf.image.resize(pixels, size, antialias=True),
         )
+        pixels = tf.repeat(pixels, channels // tf.shape(pixels)[-1], axis=-1)
         return tf.ensure_shape(pixels, shape)[tf.newaxis] / 255
 
     return read

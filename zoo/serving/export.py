@@ -54,10 +54,12 @@ def export(
     `GroupConv2D`) stays there, with its filter transformed once and for all.
 
     A SavedModel also takes encoded files: its signature `serve_bytes` decodes PNG,
-    JPEG, GIF or BMP (`image_bytes`), or WAV (`waveform_bytes`), applies the card's
-    `preprocess_input`, and adds the class's name where the card has labels. Images are
-    resized to the model's size; a sound is cut into clips and the outputs averaged.
-    With it come warm-up requests for TensorFlow Serving and settings for MLServer.
+    JPEG, GIF, BMP or WebP (`image_bytes`), or WAV (`waveform_bytes`), applies the
+    card's `preprocess_input`, and adds the class's name where the card has labels.
+    Images are rotated as their EXIF data say and resized to the model's size; animated
+    and transparent ones are refused, and more than 2 ** 26 pixels; a sound is cut into
+    clips and the outputs averaged. With it come warm-up requests for TensorFlow Serving
+    and settings for MLServer.
 
     Every version is written beside its place, run in another process that never
     imports this package, compared with `model.predict`, and only then renamed: a
