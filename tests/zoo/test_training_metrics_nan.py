@@ -13,6 +13,7 @@ import zoo
 from zoo.audio.tasks import TASKS, metrics_for_task
 from zoo.training import evaluate, metrics, train
 from zoo.training.evaluation import measure
+from zoo.training.metrics.keras_metrics import with_stock_metrics
 from zoo.training.sounds import measure_sounds
 from zoo.training.together import Together
 from zoo.training.top_k import top_k_correct
@@ -233,3 +234,19 @@ def test_a_run_whose_last_step_diverges_ends_with_nan(monkeypatch, tmp_path):
     assert np.isnan(evaluated["accuracy"]) and not evaluated["confusion"].any()
     card = zoo.ModelCard.from_json((tmp_path / "run" / "card.json").read_text())
     assert np.isnan(card.results[-1].value)
+
+
+def test_a_model_is_saved_with_metrics_of_keras_alone():
+    """So that Keras reads it where this package is not installed."""
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, "softmax")])
+    loss = "sparse_categorical_crossentropy"
+    model.compile("sgd", loss, metrics=metrics_for_task("classes", 2))
+    x, y = np.random.default_rng(0).normal(size=(8, 3)), np.arange(8) % 2
+    model.fit(x, y, verbose=0)
+    before = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert "convzoo>" in json.dumps(model.get_compile_config())
+    model = with_stock_metrics(model)
+    config = json.dumps(model.get_compile_config())
+    assert "convzoo>" not in config and "SparseCategoricalAccuracy" in config
+    assert model.evaluate(x, y, verbose=0, return_dict=True) == before
+    assert int(model.optimizer.iterations) == 1
