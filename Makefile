@@ -27,7 +27,7 @@ test-torch: .venv/installed-dev
 # Every model at the size of its card in every format; an export killed 20 times.
 test-export: .venv/installed-dev
 	FULL_SIZES=1 KERAS_BACKEND=tensorflow $(PYTEST) \
-		tests/zoo/test_export_formats.py tests/zoo/test_export.py
+		tests/zoo/serving/test_export_formats.py tests/zoo/serving/test_export.py
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

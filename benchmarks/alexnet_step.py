@@ -29,7 +29,7 @@ import tensorflow as tf
 import torch
 
 import zoo
-from zoo.training.momentum_sgd import MomentumSGD
+from zoo.training.optimizers.momentum_sgd import MomentumSGD
 
 BATCH, REPEATS, WARM_UP = 32, 20, 3
 

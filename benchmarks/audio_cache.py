@@ -34,7 +34,7 @@ import soundfile
 import tensorflow as tf
 
 import zoo
-from zoo.datasets import _sound_reading
+from zoo.datasets.audio import reading
 
 BATCH, ROUNDS, EPOCHS = 64, 3, 5
 STEPS, TURNS = 2, 10
@@ -82,11 +82,11 @@ def write_songs(folder):
 
 
 def streamed(clips):
-    limit, _sound_reading.MEMORY_LIMIT = _sound_reading.MEMORY_LIMIT, 0
+    limit, reading.MEMORY_LIMIT = reading.MEMORY_LIMIT, 0
     try:
         return clips.load("train", BATCH)
     finally:
-        _sound_reading.MEMORY_LIMIT = limit
+        reading.MEMORY_LIMIT = limit
 
 
 def clips_a_second(dataset):

@@ -28,7 +28,7 @@ import numpy as np
 import tinysoundfont
 
 import zoo
-from zoo.datasets.grooves import SOUNDFONTS
+from zoo.datasets.audio.grooves import SOUNDFONTS
 
 RATE = 44_100
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")

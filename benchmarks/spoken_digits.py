@@ -27,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import zoo
-from zoo.audio.features import handmade_features
+from zoo.features import handmade_features
 from zoo.training.evaluation import load_with_card
 
 SPEAKERS = ("george", "jackson", "nicolas", "theo", "yweweler")

@@ -8,14 +8,15 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["grooves", "synthetic_speech"],
+    submodules=["audio", "image"],
     submod_attrs={
-        "_audio_folder": ["audio_folder"],
-        "_catalogue": ["DatasetInfo", "info", "list_datasets"],
-        "_epochs": ["Epochs"],
+        "audio": ["grooves", "synthetic_speech"],
+        "audio.folder": ["audio_folder"],
+        "catalogue": ["DatasetInfo", "info", "list_datasets"],
+        "pipeline.epochs": ["Epochs"],
         "_load": ["epochs", "load"],
-        "_order": ["Share"],
-        "_sound_clips": ["SoundClips"],
-        "_sounds": ["sounds"],
+        "pipeline.order": ["Share"],
+        "audio.clips": ["SoundClips"],
+        "audio.find": ["sounds"],
     },
 )

@@ -6,17 +6,17 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from zoo.datasets import _catalogue
-from zoo.datasets._alexnet_images import evaluation_image, training_image
+from zoo.datasets import catalogue
 from zoo.datasets._arguments import check_batch_size_and_seed
-from zoo.datasets._cache import prepared_builder
-from zoo.datasets._epochs import Epochs
-from zoo.datasets._memory_source import MemorySource
 from zoo.datasets._quiet import quiet_about
-from zoo.datasets._sharding import sharded
-from zoo.datasets._shift_and_flip import shift_and_flip
-from zoo.datasets._sound_sets import sound_options, sound_set
-from zoo.datasets._stream_source import SHUFFLE_BUFFER, StreamSource
+from zoo.datasets.audio.named_sets import sound_options, sound_set
+from zoo.datasets.cache import prepared_builder
+from zoo.datasets.image.alexnet import evaluation_image, training_image
+from zoo.datasets.image.shift_and_flip import shift_and_flip
+from zoo.datasets.pipeline.epochs import Epochs
+from zoo.datasets.pipeline.memory import MemorySource
+from zoo.datasets.pipeline.sharding import sharded
+from zoo.datasets.pipeline.stream import SHUFFLE_BUFFER, StreamSource
 
 # A larger split is read from disk every epoch.
 MEMORY_LIMIT = 2**31
@@ -91,7 +91,7 @@ def load(
 
     Source: see `zoo.datasets.info(name)`.
     """
-    facts = _catalogue.info(name, image_shape=image_shape, **sound)
+    facts = catalogue.info(name, image_shape=image_shape, **sound)
     _check_arguments(facts, batch_size, seed, data_dir)
     options = sound_options(name, sound)
     if options is not None:
@@ -172,7 +172,7 @@ def epochs(
     >>> np.array_equal(first, again)
     True
     """
-    facts = _catalogue.info(name, image_shape=image_shape, **sound)
+    facts = catalogue.info(name, image_shape=image_shape, **sound)
     _check_arguments(facts, batch_size, seed, data_dir)
     options = sound_options(name, sound)
     if options is not None:
@@ -206,7 +206,7 @@ def _is_streamed(facts, count):
 def _check_arguments(facts, batch_size, seed, data_dir):
     check_batch_size_and_seed(batch_size, seed)
     if data_dir is not None:
-        _catalogue.check_data_dir(data_dir)
+        catalogue.check_data_dir(data_dir)
     if None in facts.input_shape:
         raise ValueError(
             f"{facts.name} needs image_shape=(height, width, channels), with 1 or 3 "
@@ -217,28 +217,28 @@ def _check_arguments(facts, batch_size, seed, data_dir):
 def _builder(facts, data_dir, download, skip_bad):
     name = facts.name
     if name == "digits":
-        from zoo.datasets.digits import Digits
+        from zoo.datasets.image.digits import Digits
 
         return prepared_builder(Digits)
     if name == "rotated_digits":
-        from zoo.datasets.rotated_digits import RotatedDigits
+        from zoo.datasets.image.rotated_digits import RotatedDigits
 
         return prepared_builder(RotatedDigits)
     if name in ("cifar10", "cifar10+"):
-        from zoo.datasets._tfds_source import prepared_or_fetched
+        from zoo.datasets.pipeline.tfds_source import prepared_or_fetched
 
         return prepared_or_fetched("cifar10", data_dir, download)
     if name in ("mnist1d", "mnist1d_shuffled"):
-        from zoo.datasets.mnist1d import Mnist1D
+        from zoo.datasets.audio.mnist1d import Mnist1D
 
         shuffled = name == "mnist1d_shuffled"
         return prepared_builder(Mnist1D, "shuffled" if shuffled else "ordered")
     if name == "imagenet2012":
-        from zoo.datasets._tfds_source import imagenet2012_builder
+        from zoo.datasets.pipeline.tfds_source import imagenet2012_builder
 
         return imagenet2012_builder(data_dir)
     if name == "image_folder":
-        from zoo.datasets.image_folder import folder_builder
+        from zoo.datasets.image.folder import folder_builder
 
         if data_dir is None:
             raise ValueError(
@@ -247,7 +247,7 @@ def _builder(facts, data_dir, download, skip_bad):
             )
         return folder_builder(data_dir, facts.input_shape, skip_bad)
     if name == "digits_16":
-        from zoo.datasets import digits_16
+        from zoo.datasets.image import digits_16
 
         source = digits_16.find_source(data_dir)
         return prepared_builder(
@@ -255,8 +255,8 @@ def _builder(facts, data_dir, download, skip_bad):
             source_dir=source.folder,
             source_hash=source.content_hash(),
         )
-    from zoo.datasets._rotated_mnist_source import find_source
-    from zoo.datasets.rotated_mnist import RotatedMnist
+    from zoo.datasets.image.rotated_mnist import RotatedMnist
+    from zoo.datasets.image.rotated_mnist_source import find_source
 
     source = find_source(name, data_dir, download)
     return prepared_builder(

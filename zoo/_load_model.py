@@ -13,8 +13,8 @@ import zoo.training.metrics.macro_roc_auc
 import zoo.training.metrics.scale_invariant_sdr
 import zoo.training.metrics.song_accuracy
 import zoo.training.metrics.tempo_accuracy
-import zoo.training.momentum_sgd
-import zoo.training.warm_up
+import zoo.training.optimizers.momentum_sgd
+import zoo.training.optimizers.warm_up
 
 
 def load_model(path, compile=True):

@@ -52,7 +52,9 @@ def _synchronized(builder):
         tensorflow = sys.modules.get("tensorflow")
         if tensorflow is not None and model is not None:
             if tensorflow.distribute.get_strategy().num_replicas_in_sync > 1:
-                from zoo.training.synchronized import synchronize_batch_normalization
+                from zoo.training.distributed.synchronized import (
+                    synchronize_batch_normalization,
+                )
 
                 synchronize_batch_normalization(model)
         return model

@@ -283,7 +283,7 @@ def train_command(
 ):
     """Trains a model, or takes up again what the same command began."""
     zoo = _import_zoo()
-    from zoo.training.interruptions import Preempted, WorkerLost
+    from zoo.training.distributed.interruptions import Preempted, WorkerLost
 
     sound = _given(
         sample_rate=sample_rate,
@@ -343,7 +343,7 @@ def data_dispatcher_command(
 ):
     """Deals out the work of making batches (zoo train --data-service)."""
     _import_zoo()
-    from zoo.training.data_service import start_dispatcher, wait_for_ever
+    from zoo.training.distributed.data_service import start_dispatcher, wait_for_ever
 
     server = start_dispatcher(port, folder)
     _print(f"dispatcher: {server.target}")
@@ -361,7 +361,7 @@ def data_worker_command(
 ):
     """Makes batches for a dispatcher."""
     _import_zoo()
-    from zoo.training.data_service import start_worker, wait_for_ever
+    from zoo.training.distributed.data_service import start_worker, wait_for_ever
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # also while it looks for it
     _print(f"looking for {dispatcher}")
@@ -451,7 +451,7 @@ def baseline_command(
 ):
     """Measures hand-made features of sound and a classical method: the mark to pass."""
     _import_zoo()
-    from zoo.audio.baselines import sound_baseline
+    from zoo.baselines.audio import sound_baseline
 
     sound = _given(
         sample_rate=sample_rate,

@@ -7,7 +7,7 @@ from keras import ops
 
 from zoo._model_card import ModelCard
 from zoo._registry import card as find_card
-from zoo.datasets._imagenet_classes import imagenet_classes
+from zoo.datasets.image.imagenet_classes import imagenet_classes
 
 
 def decode_predictions(predictions, name_or_card, top=5):

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo.datasets import _amat, _fingerprint, _mnist
+from zoo.datasets import _fingerprint
+from zoo.datasets.image import amat, mnist
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -72,9 +73,9 @@ class TinyMnist:
 
     def patch(self, monkeypatch):
         keys = _fingerprint.image_keys(self.images, self.labels)
-        monkeypatch.setattr(_mnist, "IMAGE_COUNTS", self.counts)
+        monkeypatch.setattr(mnist, "IMAGE_COUNTS", self.counts)
         monkeypatch.setattr(
-            _mnist, "FINGERPRINT", _fingerprint.set_fingerprint(keys), raising=True
+            mnist, "FINGERPRINT", _fingerprint.set_fingerprint(keys), raising=True
         )
 
     def parts(self):
@@ -126,7 +127,7 @@ class TinyMnist:
         folder.mkdir(parents=True, exist_ok=True)
         rows = np.column_stack([self.images.reshape(70, -1) / 255.0, self.labels])
         first = 0
-        for name, count in zip(_amat.FILE_NAMES.values(), counts, strict=True):
+        for name, count in zip(amat.FILE_NAMES.values(), counts, strict=True):
             np.savetxt(folder / name, rows[first : first + count], fmt="%.8f")
             first += count
         return folder
@@ -140,7 +141,7 @@ def tiny_mnist():
 @pytest.fixture
 def tiny_rotated_mnist(tiny_mnist, monkeypatch):
     """The tiny MNIST, and a rotated_mnist of 40 + 20 digits."""
-    from zoo.datasets.rotated_mnist import RotatedMnist
+    from zoo.datasets.image.rotated_mnist import RotatedMnist
 
     tiny_mnist.patch(monkeypatch)
     monkeypatch.setattr(RotatedMnist, "TRAIN_COUNT", 40)

@@ -4,9 +4,9 @@ import pytest
 import tensorflow_datasets as tfds
 
 from zoo.datasets import info
-from zoo.datasets.digits import Digits
-from zoo.datasets.rotated_digits import RotatedDigits
-from zoo.datasets.rotated_mnist import RotatedMnist
+from zoo.datasets.image.digits import Digits
+from zoo.datasets.image.rotated_digits import RotatedDigits
+from zoo.datasets.image.rotated_mnist import RotatedMnist
 
 
 @pytest.fixture(scope="class")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from zoo.datasets import load
-from zoo.datasets._cache import cache_root
+from zoo.datasets.cache import cache_root
 
 
 def digits():
@@ -102,13 +102,14 @@ def test_two_processes_build_once(fresh_cache, tmp_path):
     log = tmp_path / "log"
     code = f"""
 import hashlib
-from zoo.datasets import _cache, load
-build = _cache.run_builder
+from zoo.datasets import load
+from zoo.datasets import cache
+build = cache.run_builder
 def logged(*arguments):
     with open({str(log)!r}, "a") as file:
         file.write("built ")
     build(*arguments)
-_cache.run_builder = logged
+cache.run_builder = logged
 image, label = next(load("digits", "test", 360).as_numpy_iterator())
 print(hashlib.sha256(image.tobytes() + label.tobytes()).hexdigest())
 """

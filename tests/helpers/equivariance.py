@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from zoo.layers.groups import get_group
+from zoo.layers.group.groups import get_group
 
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 import zoo.datasets
 from zoo import _registry
 from zoo._model_card import ModelCard
-from zoo.datasets._memory_source import MemorySource
+from zoo.datasets.pipeline.memory import MemorySource
 
 NAME = "tiny"
 INFO = zoo.datasets.DatasetInfo(

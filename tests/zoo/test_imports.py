@@ -41,10 +41,15 @@ def test_every_folder_is_installed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     listed = set(project["tool"]["setuptools"]["packages"])
     found = {
-        ".".join(path.parent.relative_to(ROOT).parts)
-        for path in (ROOT / "zoo").rglob("__init__.py")
+        ".".join((*package, *path.parent.relative_to(ROOT / folder).parts))
+        for folder, *package in (
+            ("zoo", "zoo"),
+            ("layers", "zoo", "layers"),
+            ("datasets", "zoo", "datasets"),
+        )
+        for path in (ROOT / folder).rglob("__init__.py")
     }
-    assert listed == found | {"zoo.layers", "zoo.datasets"}
+    assert listed == found
 
 
 def test_import_zoo_is_light():

@@ -11,7 +11,7 @@ from small_models import MODELS, SMALL, build, draw_again, noise
 import zoo
 from zoo.audio.tasks import TASKS, loss_for_task
 from zoo.audio.tempo_crossentropy import LOWEST_BPM
-from zoo.layers.groups import get_group
+from zoo.layers.group.groups import get_group
 from zoo.training.losses import loss_for
 
 IMAGE_MODELS = [name for name in MODELS if zoo.card(name).input_name == "image"]

@@ -6,9 +6,10 @@ Everything is known by its exact class and its arguments: a subclass may do anyt
 import keras
 
 from zoo.analysis._graph import works_along_channels
-from zoo.layers import GroupDropout, LocalResponseNormalization, scaled_tanh
-from zoo.layers._group_layer import GroupLayer
-from zoo.layers._orientations import orientations_of
+from zoo.layers import GroupDropout, LocalResponseNormalization
+from zoo.layers.classic import scaled_tanh
+from zoo.layers.group.base import GroupLayer
+from zoo.layers.group.orientations import orientations_of
 
 PLANAR_CONVOLUTIONS = (
     keras.layers.Conv2D,

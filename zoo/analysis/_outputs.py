@@ -15,7 +15,7 @@ from zoo.analysis._graph import (
     run,
     works_along_channels,
 )
-from zoo.layers._orientations import orientations_of
+from zoo.layers.group.orientations import orientations_of
 
 # What rounding leaves in a net of up to about ten layers. Half precision leaves so much
 # that only the look in float64 tells.

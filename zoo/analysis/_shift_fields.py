@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.analysis._outputs import to_float64
 from zoo.layers import WeightNormalizedConv1D
-from zoo.layers._window import Window
+from zoo.layers.group.window import Window
 
 IMPULSE = 10.0
 

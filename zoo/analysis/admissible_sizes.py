@@ -9,8 +9,8 @@ import keras
 from zoo.analysis._graph import as_functional, check_is_model, run
 from zoo.analysis._known_layers import PLANAR_CONVOLUTIONS, is_known, is_planar
 from zoo.analysis.equivariance import measured_on, own_group
-from zoo.layers._window import Window
-from zoo.layers.groups import get_group
+from zoo.layers.group.groups import get_group
+from zoo.layers.group.window import Window
 
 
 def admissible_sizes(model, low, high):

@@ -8,8 +8,8 @@ import numpy as np
 
 from zoo.analysis._graph import as_functional, check_is_model, run
 from zoo.layers import GroupConv2D, TableConv2D, UntiedBias
-from zoo.layers._scale_layer import ScaleLayer
-from zoo.layers.weight_normalized_conv_1d import WeightNormalizedConv1D
+from zoo.layers.classic.weight_normalized_conv_1d import WeightNormalizedConv1D
+from zoo.layers.scale.base import ScaleLayer
 
 TRANSPOSED = (
     keras.layers.Conv1DTranspose,

@@ -22,7 +22,7 @@ from zoo.analysis._outputs import (
     worst,
 )
 from zoo.analysis.translation import TranslationReport, translation_report
-from zoo.layers.groups import Group, get_group
+from zoo.layers.group.groups import Group, get_group
 
 
 @dataclass(frozen=True)

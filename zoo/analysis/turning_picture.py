@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from zoo._files import replace_file
 from zoo.analysis._graph import as_functional, operations_of
-from zoo.layers._orientations import orientations_of
-from zoo.layers.groups import get_group
+from zoo.layers.group.groups import get_group
+from zoo.layers.group.orientations import orientations_of
 
 
 def turning_picture(model, image, path, layer=None):

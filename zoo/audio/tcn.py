@@ -28,7 +28,7 @@ from zoo._registry import card as find_card
 from zoo._registry import register_model
 from zoo._weights import load_weights
 from zoo.audio._head import check_arguments, finish, pool_features
-from zoo.layers.weight_normalized_conv_1d import WeightNormalizedConv1D
+from zoo.layers.classic.weight_normalized_conv_1d import WeightNormalizedConv1D
 
 PAPER = (
     "Bai, Kolter and Koltun, An Empirical Evaluation of Generic Convolutional and "

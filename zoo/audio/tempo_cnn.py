@@ -47,7 +47,7 @@ from zoo._weights import load_weights
 from zoo.audio._head import activate, check_task, finish, units_of
 from zoo.audio._maps import pool_maps
 from zoo.image._head import check_head
-from zoo.layers.mel_spectrogram import MelSpectrogram
+from zoo.layers.audio.mel_spectrogram import MelSpectrogram
 
 PAPER = (
     "Schreiber and Müller, A Single-Step Approach to Musical Tempo Estimation Using a "

@@ -37,9 +37,9 @@ from zoo._registry import register_model
 from zoo._weights import load_weights
 from zoo.audio._head import activate, check_arguments, units_of
 from zoo.audio._maps import pool_maps
-from zoo.layers.scale_conv_1d import ScaleConv1D
-from zoo.layers.scale_lift_conv_1d import ScaleLiftConv1D
-from zoo.layers.zero_mean import ZeroMean
+from zoo.layers.scale.conv import ScaleConv1D
+from zoo.layers.scale.lifting import ScaleLiftConv1D
+from zoo.layers.scale.zero_mean import ZeroMean
 
 PAPER = (
     "Romero, Bekkers, Tomczak and Hoogendoorn, Wavelet Networks: Scale-Translation "

@@ -12,7 +12,7 @@ from zoo.layers import (
     GroupMaxPooling2D,
     GroupPooling,
 )
-from zoo.layers.groups import get_group
+from zoo.layers.group.groups import get_group
 
 MATCHES = ("parameters", "compute")
 

@@ -38,7 +38,7 @@ from zoo._model_card import ModelCard, Result
 from zoo._registry import card as find_card
 from zoo._registry import register_model
 from zoo._weights import load_weights
-from zoo.datasets._imagenet_classes import imagenet_classes
+from zoo.datasets.image.imagenet_classes import imagenet_classes
 from zoo.image._head import check_arguments, classify
 from zoo.image._symmetry import Symmetry
 from zoo.layers import LocalResponseNormalization

@@ -30,7 +30,8 @@ from zoo._registry import register_model
 from zoo._weights import load_weights
 from zoo.image._head import check_arguments, classify
 from zoo.image._symmetry import Symmetry
-from zoo.layers import TableConv2D, UntiedBias, scaled_tanh
+from zoo.layers import TableConv2D, UntiedBias
+from zoo.layers.classic import scaled_tanh
 
 PAPER = (
     "LeCun, Boser, Denker, Henderson, Howard, Hubbard and Jackel, Backpropagation "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from zoo.datasets._image_decoding import decode_image, to_grey
+from zoo.datasets.image.decoding import decode_image, to_grey
 from zoo.preprocessing import preprocess_input
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from zoo import layers
-from zoo.layers._scale_layer import b_spline
+from zoo.layers.scale.base import b_spline
 from zoo.serving._fixed_spectrum import FixedSpectrum
 
 # What works on each number alone, so that it does not mind where orientations stand.

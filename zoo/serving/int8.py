@@ -4,8 +4,8 @@ import zoo.datasets
 from zoo.audio.tasks import decode
 from zoo.serving.export import export
 from zoo.serving.run_exported import run_exported
+from zoo.training.data.normalized import normalized
 from zoo.training.evaluation import images_for, load_with_card, sounds_for
-from zoo.training.normalized import normalized
 
 CALIBRATION_EXAMPLES = 500
 MEASURED_AT_A_TIME = 1000

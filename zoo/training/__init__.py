@@ -6,19 +6,19 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["metrics"],
     submod_attrs={
-        "batch_normalization_reestimation": [
+        "callbacks.batch_normalization_reestimation": [
             "BatchNormalizationReestimation",
             "reestimate_batch_normalization",
         ],
-        "cluster": ["Cluster", "find_cluster"],
-        "distributed": ["distribute"],
+        "distributed.cluster": ["Cluster", "find_cluster"],
+        "distributed.run": ["distribute"],
         "evaluation": ["evaluate"],
-        "momentum_sgd": ["MomentumSGD"],
+        "optimizers.momentum_sgd": ["MomentumSGD"],
         "recipes": ["Recipe", "find_recipe", "list_recipes"],
-        "rich_progress": ["RichProgress"],
+        "callbacks.rich_progress": ["RichProgress"],
         "sounds": ["measure_sounds"],
-        "strategies": ["strategy"],
-        "synchronized": ["synchronize_batch_normalization"],
+        "distributed.strategies": ["strategy"],
+        "distributed.synchronized": ["synchronize_batch_normalization"],
         "train": ["train"],
     },
 )

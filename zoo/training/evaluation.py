@@ -9,10 +9,10 @@ import zoo.datasets
 from zoo._load_model import load_model
 from zoo._model_card import ModelCard
 from zoo._registry import card_by_model_name
+from zoo.training.data.normalized import normalized
+from zoo.training.data.resizable import find_data, resized
 from zoo.training.losses import loss_for
 from zoo.training.metrics.nan_propagation import rows_with_nan
-from zoo.training.normalized import normalized
-from zoo.training.resizable_data import find_data, resized
 from zoo.training.sounds import (
     check_sounds_fit,
     find_sounds,

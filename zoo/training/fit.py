@@ -4,14 +4,14 @@ import contextlib
 
 import keras
 
-from zoo.training.backup import Backup
-from zoo.training.data_service import from_service
-from zoo.training.interruptions import Terminated, lost_workers, say
-from zoo.training.optimizers import make_optimizer
-from zoo.training.rich_progress import RichProgress
-from zoo.training.synchronized import synchronize_batch_normalization
-from zoo.training.together import Together
-from zoo.training.validation import Validation
+from zoo.training.callbacks.backup import Backup
+from zoo.training.callbacks.rich_progress import RichProgress
+from zoo.training.callbacks.validation import Validation
+from zoo.training.distributed.data_service import from_service
+from zoo.training.distributed.interruptions import Terminated, lost_workers, say
+from zoo.training.distributed.synchronized import synchronize_batch_normalization
+from zoo.training.distributed.together import Together
+from zoo.training.optimizers.make import make_optimizer
 
 
 class OneRun(keras.callbacks.CallbackList):

@@ -15,21 +15,23 @@ from zoo._registry import builder, create_model
 from zoo.analysis.class_balance_picture import class_balance_picture
 from zoo.analysis.filters_picture import filters_picture, hears_the_waveform
 from zoo.audio.tasks import decode, find_task, loss_for_task, metrics_for_task
-from zoo.training.augmentation import augmented_epochs
-from zoo.training.batch_normalization_reestimation import reestimate_batch_normalization
-from zoo.training.distributed import alone, begin
+from zoo.training.callbacks.batch_normalization_reestimation import (
+    reestimate_batch_normalization,
+)
+from zoo.training.data.augmentation import augmented_epochs
+from zoo.training.data.normalized import normalized
+from zoo.training.distributed.run import alone, begin
+from zoo.training.distributed.together import Together
 from zoo.training.fit import fit
 from zoo.training.metrics.keras_metrics import with_stock_metrics
 from zoo.training.metrics.nan_propagation import rows_with_nan
 from zoo.training.metrics.song_accuracy import SongAccuracy, song_scores
 from zoo.training.metrics.tempo_accuracy import TempoAccuracy
-from zoo.training.normalized import normalized
 from zoo.training.pictures import (
     draw_confusion_matrix,
     draw_training_curves,
     shown,
 )
-from zoo.training.together import Together
 
 MEASURED_AT_A_TIME = 128
 # The figure that a task is shown by: its name in `measure_sounds`, and in a picture.

@@ -13,11 +13,15 @@ from zoo._registry import card as find_card
 from zoo._registry import create_model
 from zoo.analysis._outputs import NotFiniteError
 from zoo.analysis.equivariance import group_report
-from zoo.datasets._cache import file_hash
-from zoo.training.batch_normalization_reestimation import reestimate_batch_normalization
-from zoo.training.data_check import check_images
-from zoo.training.data_service import check_service
-from zoo.training.distributed import (
+from zoo.datasets.cache import file_hash
+from zoo.training.callbacks.batch_normalization_reestimation import (
+    reestimate_batch_normalization,
+)
+from zoo.training.data.check import check_images
+from zoo.training.data.normalized import normalized
+from zoo.training.data.resizable import find_data, resized
+from zoo.training.distributed.data_service import check_service
+from zoo.training.distributed.run import (
     alone,
     begin,
     check_batch,
@@ -30,10 +34,8 @@ from zoo.training.metrics.keras_metrics import (
     SparseCategoricalAccuracy,
     with_stock_metrics,
 )
-from zoo.training.normalized import normalized
 from zoo.training.pictures import draw_confusion_matrix, draw_training_curves
 from zoo.training.recipes import default_recipe, find_recipe
-from zoo.training.resizable_data import find_data, resized
 from zoo.training.run_folder import RunFolder
 from zoo.training.sounds import find_sounds, refuse_for_sounds, train_on_sounds
 

@@ -1,0 +1,1 @@
+"""Images: folders, decoding, and the named sets."""

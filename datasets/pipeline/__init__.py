@@ -1,0 +1,1 @@
+"""What pipelines of all kinds of data share: order, epochs, sources, sharding."""

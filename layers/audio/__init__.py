@@ -1,0 +1,1 @@
+"""Layers on waveforms: augmentation, and the mel spectrogram."""

@@ -1,0 +1,1 @@
+"""Layers on group feature maps, and the groups themselves."""

@@ -1,0 +1,1 @@
+"""The group convolution in the spectrum of its group."""
