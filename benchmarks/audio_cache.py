@@ -34,7 +34,7 @@ import soundfile
 import tensorflow as tf
 
 import zoo
-from zoo.datasets.audio import reading
+from zoo.datasets.audio import cut_clips
 
 BATCH, ROUNDS, EPOCHS = 64, 3, 5
 STEPS, TURNS = 2, 10
@@ -82,11 +82,11 @@ def write_songs(folder):
 
 
 def streamed(clips):
-    limit, reading.MEMORY_LIMIT = reading.MEMORY_LIMIT, 0
+    limit, cut_clips.MEMORY_LIMIT = cut_clips.MEMORY_LIMIT, 0
     try:
         return clips.load("train", BATCH)
     finally:
-        reading.MEMORY_LIMIT = limit
+        cut_clips.MEMORY_LIMIT = limit
 
 
 def clips_a_second(dataset):

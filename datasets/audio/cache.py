@@ -20,7 +20,7 @@ import rich.console
 import rich.progress
 import tensorflow as tf
 
-from zoo.datasets.audio.files import BadSoundError
+from zoo.datasets.audio.recording import BadSoundError
 from zoo.datasets.cache import (
     MANIFEST,
     cache_root,

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.datasets._arguments import check_batch_size_and_seed
-from zoo.datasets.audio.reading import Clips
+from zoo.datasets.audio.cut_clips import Clips
 from zoo.datasets.audio.split import Member, split_of
 from zoo.datasets.audio.table import SPLITS, classes_of, label_set, targets_of
 from zoo.datasets.pipeline.epochs import Epochs

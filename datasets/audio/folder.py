@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zoo.datasets import catalogue
 from zoo.datasets.audio.clips import split_clips
-from zoo.datasets.audio.decoding import decoded_files
+from zoo.datasets.audio.fill_cache import decoded_files
 from zoo.datasets.audio.options import SoundOptions
 from zoo.datasets.audio.table import csv_rows, folder_rows
 

@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 from zoo.datasets._quiet import quiet_about
 from zoo.datasets.audio.cache import VERSION, Part, sound_cache
 from zoo.datasets.audio.clips import split_clips
-from zoo.datasets.audio.files import BadSoundError, make_sound
+from zoo.datasets.audio.recording import BadSoundError, make_sound
 from zoo.datasets.audio.table import Row
 from zoo.datasets.pipeline.tfds_source import prepared_or_fetched
 

@@ -10,7 +10,7 @@ import pytest
 
 from zoo.datasets import audio_folder
 from zoo.datasets.audio import cache as audio_cache
-from zoo.datasets.audio import decoding as audio_decoding
+from zoo.datasets.audio import fill_cache
 
 OPTIONS = {"sample_rate": 6000, "seconds": 0.5}
 
@@ -26,16 +26,16 @@ def tree(folder):
 # Imports once, then forks: TensorFlow alone takes seconds.
 FORKING = """
 import os, random, signal, sys, time
-from zoo.datasets.audio import decoding as audio_decoding
+from zoo.datasets.audio import fill_cache
 from zoo.datasets.audio.folder import audio_folder
 
-original = audio_decoding.read_sound
+original = fill_cache.read_sound
 def slow(path, *rest):
     time.sleep(0.004)
     with open(sys.argv[2] + "/decoded", "a") as file:
         file.write(path.name + chr(10))
     return original(path, *rest)
-audio_decoding.read_sound = slow
+fill_cache.read_sound = slow
 
 def build(cache):
     os.environ["CONVZOO_CACHE"] = sys.argv[2] + "/" + cache
@@ -108,7 +108,7 @@ def test_two_processes_decode_once(sounds, tmp_path):
 
 def test_finished_shards_are_not_decoded_again(sounds, fresh_cache, monkeypatch):
     sounds.fill(count=20)
-    original = audio_decoding.read_sound
+    original = fill_cache.read_sound
     decoded = []
 
     def failing(path, *rest):
@@ -117,7 +117,7 @@ def test_finished_shards_are_not_decoded_again(sounds, fresh_cache, monkeypatch)
             raise KeyboardInterrupt
         return original(path, *rest)
 
-    monkeypatch.setattr(audio_decoding, "read_sound", failing)
+    monkeypatch.setattr(fill_cache, "read_sound", failing)
     with pytest.raises(KeyboardInterrupt):
         audio_folder(sounds.folder, **OPTIONS)
     (folder,) = (path for path in (fresh_cache / "sounds").iterdir() if path.is_dir())
@@ -125,7 +125,7 @@ def test_finished_shards_are_not_decoded_again(sounds, fresh_cache, monkeypatch)
     assert 1 <= finished <= 4
     decoded.clear()
     monkeypatch.setattr(
-        audio_decoding,
+        fill_cache,
         "read_sound",
         lambda path, *rest: decoded.append(path) or original(path, *rest),
     )
@@ -207,7 +207,7 @@ def test_a_file_in_place_of_the_cache(sounds, fresh_cache):
 
 def test_a_file_that_vanishes_while_it_is_prepared(sounds, fresh_cache, monkeypatch):
     sounds.fill()
-    original = audio_decoding.read_sound
+    original = fill_cache.read_sound
     gone = sounds.folder / "cat" / "3.wav"
     content = gone.read_bytes()
 
@@ -216,7 +216,7 @@ def test_a_file_that_vanishes_while_it_is_prepared(sounds, fresh_cache, monkeypa
             gone.unlink(missing_ok=True)
         return original(path, *rest)
 
-    monkeypatch.setattr(audio_decoding, "read_sound", vanishing)
+    monkeypatch.setattr(fill_cache, "read_sound", vanishing)
     with pytest.warns(UserWarning, match="1 of 20 files can't be used: cat/3.wav"):
         clips = audio_folder(sounds.folder, **OPTIONS)
     assert clips.rejected == {"cat/3.wav": "vanished while the cache was made"}
@@ -224,14 +224,14 @@ def test_a_file_that_vanishes_while_it_is_prepared(sounds, fresh_cache, monkeypa
     # The same cache serves the next run; and the file is welcome when it is back.
     after = audio_folder(sounds.folder, **OPTIONS)
     assert (after.folder, after.rejected) == (clips.folder, {})
-    monkeypatch.setattr(audio_decoding, "read_sound", original)
+    monkeypatch.setattr(fill_cache, "read_sound", original)
     gone.write_bytes(content)
     assert sum(audio_folder(sounds.folder, **OPTIONS).info.splits.values()) == 20
 
 
 def test_a_file_that_changes_while_it_is_prepared(sounds, fresh_cache, monkeypatch):
     sounds.fill()
-    original = audio_decoding.read_sound
+    original = fill_cache.read_sound
     changed = []
 
     def changing(path, *rest):
@@ -240,7 +240,7 @@ def test_a_file_that_changes_while_it_is_prepared(sounds, fresh_cache, monkeypat
             sounds.write("cat/3.wav", 777 + times + len(changed))
         return original(path, *rest)
 
-    monkeypatch.setattr(audio_decoding, "read_sound", changing)
+    monkeypatch.setattr(fill_cache, "read_sound", changing)
     times = 1
     clips = audio_folder(sounds.folder, **OPTIONS)
     assert clips.rejected == {}
@@ -281,7 +281,7 @@ def test_a_bar_only_on_a_terminal(sounds, fresh_cache, monkeypatch, capfd):
 
 
 def test_large_sets_have_more_shards(sounds, monkeypatch):
-    monkeypatch.setattr(audio_decoding, "SHARD_BYTES", 20_000)
+    monkeypatch.setattr(fill_cache, "SHARD_BYTES", 20_000)
     sounds.fill(count=20)
     clips = audio_folder(sounds.folder, **OPTIONS)
     assert len(list(clips.folder.glob("*.tfrecord"))) == -(-40 * 8044 // 20_000)

@@ -9,15 +9,9 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.data.experimental.ops import distribute
 
-from zoo.datasets import (
-    Share,
-    _sound_decoding,
-    _sound_reading,
-    audio_folder,
-    info,
-    load,
-)
-from zoo.datasets.audio.reading import clip_count
+from zoo.datasets import Share, audio_folder, info, load
+from zoo.datasets.audio import cut_clips, fill_cache
+from zoo.datasets.audio.cut_clips import clip_count
 
 RATE = 8000
 
@@ -40,7 +34,7 @@ def as_set(waveforms):
 @pytest.fixture(params=["memory", "stream"])
 def place(request, monkeypatch):
     if request.param == "stream":
-        monkeypatch.setattr(_sound_reading, "MEMORY_LIMIT", 0)
+        monkeypatch.setattr(cut_clips, "MEMORY_LIMIT", 0)
     return request.param
 
 
@@ -215,7 +209,7 @@ def test_order_of_evaluation(sounds, monkeypatch):
     held = {
         split: epoch(clips.load(split, training=False)) for split in ("train", "test")
     }
-    monkeypatch.setattr(_sound_reading, "MEMORY_LIMIT", 0)
+    monkeypatch.setattr(cut_clips, "MEMORY_LIMIT", 0)
     for split, (waveforms, labels) in held.items():
         dataset = clips.load(split, 7, seed=split == "test", training=False)
         for _ in range(2):
@@ -236,7 +230,7 @@ def test_a_loop_that_stops_early_does_not_shorten_the_next(sounds, place):
 
 @pytest.mark.parametrize("training", [True, False])
 def test_workers_share_the_shards(sounds, monkeypatch, training):
-    monkeypatch.setattr(_sound_reading, "MEMORY_LIMIT", 0)
+    monkeypatch.setattr(cut_clips, "MEMORY_LIMIT", 0)
     sounds.fill(count=20)
     clips = clips_of(sounds)
     everything = as_set(epoch(clips.load("train"))[0])
@@ -286,7 +280,7 @@ def test_a_shard_that_goes_while_it_is_read(sounds, place, fresh_cache):
 
 
 def test_cut_shard(sounds, monkeypatch, fresh_cache):
-    monkeypatch.setattr(_sound_reading, "MEMORY_LIMIT", 0)
+    monkeypatch.setattr(cut_clips, "MEMORY_LIMIT", 0)
     sounds.fill()
     clips = clips_of(sounds)
     dataset = clips.load("train", 2, training=False)
@@ -553,9 +547,9 @@ def test_a_changed_folder_is_decoded_again_and_relabelled_is_not(sounds, monkeyp
     sounds.fill()
     before = clips_of(sounds)
     decoded = []
-    original = _sound_decoding.read_sound
+    original = fill_cache.read_sound
     monkeypatch.setattr(
-        _sound_decoding,
+        fill_cache,
         "read_sound",
         lambda path, *rest: decoded.append(path) or original(path, *rest),
     )
@@ -585,7 +579,7 @@ def test_epochs_of_a_stream(sounds, monkeypatch, seconds):
     sounds.fill(count=30)
     clips = clips_of(sounds, seconds=seconds)
     held = sorted(all_of(clips.epochs("train", 4, seed=1).dataset(0)))
-    monkeypatch.setattr(_sound_reading, "MEMORY_LIMIT", 0)
+    monkeypatch.setattr(cut_clips, "MEMORY_LIMIT", 0)
     epochs = clips.epochs("train", 4, seed=1)
     assert epochs.by_files
     first, second = (all_of(epochs.dataset(number)) for number in (0, 1))

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from zoo.datasets.audio.decoder import BadSoundError, decode
-from zoo.datasets.audio.files import hash_and_size, make_sound, read_sound
+from zoo.datasets.audio.decode import BadSoundError, decode
 from zoo.datasets.audio.mpeg import read_mpeg
 from zoo.datasets.audio.ogg import read_ogg
+from zoo.datasets.audio.recording import hash_and_size, make_sound, read_sound
 
 RATE = 16000
 # Below that much nobody misses anything, in seconds.

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from zoo.datasets.audio.cache import VERSION, Part, sound_cache
-from zoo.datasets.audio.files import (
+from zoo.datasets.audio.recording import (
     BadSoundError,
     SoundChangedError,
     hash_and_size,

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import soxr
 
-from zoo.datasets.audio.decoder import BadSoundError, decode
+from zoo.datasets.audio.decode import BadSoundError, decode
 
 FULL_SCALE = 2**15
 # Shorter than a millisecond is a slip, not a sound.

@@ -11,7 +11,7 @@ import pytest
 import scipy.io.wavfile
 import soundfile
 
-from zoo.datasets.audio.files import (
+from zoo.datasets.audio.recording import (
     BadSoundError,
     SoundChangedError,
     hash_and_size,
