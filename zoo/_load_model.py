@@ -3,15 +3,18 @@ from pathlib import Path
 
 import keras
 
-# These register what saved runs are compiled with.
+# These register what saved models are compiled with.
 import zoo.audio.rating_squared_error
 import zoo.audio.tempo_crossentropy
 import zoo.layers
 import zoo.training.losses
 import zoo.training.metrics.keras_metrics
 import zoo.training.metrics.macro_roc_auc
+import zoo.training.metrics.scale_invariant_sdr
+import zoo.training.metrics.song_accuracy
 import zoo.training.metrics.tempo_accuracy
 import zoo.training.momentum_sgd
+import zoo.training.warm_up
 
 
 def load_model(path, compile=True):

@@ -66,7 +66,8 @@ def with_stock_metrics(model):
     if not model.compiled:
         return model
     own = [one for group in model.metrics for one in getattr(group, "metrics", [])]
-    model.compile(model.optimizer, model.loss, [_stock(metric) for metric in own])
+    stock = [_stock(metric) for metric in own]
+    model.compile(model.optimizer, model.loss, metrics=stock)
     return model
 
 
