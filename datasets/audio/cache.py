@@ -29,6 +29,7 @@ from zoo.datasets.cache import (
     write_manifest,
 )
 
+# Of the decoder: what it wrote before is not read any more.
 VERSION = 2
 HEAD = struct.Struct("<if")
 
@@ -55,6 +56,7 @@ class SoundCache:
     """A finished cache.
 
     Attributes:
+        key: text that names the files, whatever decodes them.
         folder: where it is.
         channels: of every sound.
         shards: paths of the shards that hold sounds, in order.
@@ -65,6 +67,7 @@ class SoundCache:
         remarks: {name: what is suspicious about it}.
     """
 
+    key: str
     folder: Path
     channels: int
     shards: tuple[str, ...]
@@ -77,7 +80,7 @@ def sound_cache(key, channels, parts, title):
     """The cache of a set of sounds, built if it does not stand ready.
 
     Args:
-        key: text that names the contents and how they are decoded.
+        key: text that names the contents, the sample rate and the channels.
         channels: of every sound.
         parts: list of `Part`s, in order.
         title: what the progress bar says.
@@ -89,7 +92,7 @@ def sound_cache(key, channels, parts, title):
         ValueError: the cache cannot be written.
         SoundChangedError: a source is not what the key was made of.
     """
-    folder = cache_root() / "sounds" / key
+    folder = cache_root() / "sounds" / f"{key}-v{VERSION}"
     if not is_intact(folder):
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +105,7 @@ def sound_cache(key, channels, parts, title):
                 f"The sounds of {title} cannot be kept in {folder} ({error}): set "
                 f"CONVZOO_CACHE to a folder that can be written and has space."
             ) from error
-    return _read_facts(folder, parts, channels)
+    return _read_facts(key, folder, parts, channels)
 
 
 def _build(folder, parts, title):
@@ -180,7 +183,7 @@ def _facts_of(folder, part):
     return json.loads((folder / f"{part.name}.json").read_text())["sounds"]
 
 
-def _read_facts(folder, parts, channels):
+def _read_facts(key, folder, parts, channels):
     shards, sounds, rejected, remarks = [], [], {}, {}
     for part in parts:
         held = False
@@ -194,7 +197,9 @@ def _read_facts(folder, parts, channels):
                 remarks[fact["name"]] = fact["remark"]
         if held:
             shards.append(str(folder / f"{part.name}.tfrecord"))
-    return SoundCache(folder, channels, tuple(shards), tuple(sounds), rejected, remarks)
+    return SoundCache(
+        key, folder, channels, tuple(shards), tuple(sounds), rejected, remarks
+    )
 
 
 def _write_csv(path, header, rows):

@@ -163,7 +163,7 @@ def row_clips(info, folder, rows, rejected, options):
         )
     paths = {row.name: row.path for row in rows}
     cache = decoded_files(paths, options.sample_rate, options.channels, folder.name)
-    digest = hashlib.sha256(cache.folder.name.encode())
+    digest = hashlib.sha256(cache.key.encode())
     for row in rows:
         facts = (row.name, row.label, row.group, row.split)
         digest.update(repr(facts).encode())

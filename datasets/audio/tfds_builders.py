@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo.datasets._quiet import quiet_about
-from zoo.datasets.audio.cache import VERSION, Part, sound_cache
+from zoo.datasets.audio.cache import Part, sound_cache
 from zoo.datasets.audio.clips import split_clips
 from zoo.datasets.audio.recording import BadSoundError, make_sound
 from zoo.datasets.audio.table import Row
@@ -170,7 +170,7 @@ def _fingerprint(builder):
 
     To read tens of gigabytes before each run would take minutes.
     """
-    digest = hashlib.sha256(repr(VERSION).encode())
+    digest = hashlib.sha256(b"1")
     for path in sorted(Path(builder.data_dir).iterdir()):
         facts = path.stat()
         digest.update(repr((path.name, facts.st_size, facts.st_mtime_ns)).encode())
