@@ -78,6 +78,18 @@ def test_the_net_learns_and_the_figures_are_its_own(run):
     assert metrics["equivariance_error"] == pytest.approx(report.output_error)
 
 
+def test_the_saved_net_is_compiled_for_evaluation_and_training(run):
+    out, data, metrics = run
+    model = zoo.load_model(out)
+    images, labels = data.arrays["train"]
+    mean, std = images.mean(), images.std()
+    images, labels = data.arrays["test"]
+    found = model.evaluate((images - mean) / std, labels, verbose=0, return_dict=True)
+    assert found["loss"] == pytest.approx(metrics["test_loss"], rel=1e-4)
+    assert found["accuracy"] == pytest.approx(metrics["test_accuracy"])
+    assert np.isfinite(model.train_on_batch((images - mean) / std, labels)).all()
+
+
 def test_the_run_folder_is_complete(run):
     out, _, metrics = run
     assert set(os.listdir(out)) == FILES
