@@ -97,7 +97,7 @@ def main(digits, runs):
         )
         net, mlp = train_nets(digits, runs, speaker)
         (train_x, train_y), (x, y) = (all_clips(data, s) for s in ("train", "test"))
-        # As zoo.audio.baselines has it, fitted once for all conditions.
+        # As zoo.baselines.audio has it, fitted once for all conditions.
         logistic = LogisticRegression(C=0.01, max_iter=2000)
         baseline = make_pipeline(StandardScaler(), logistic).fit(
             log_mel(train_x), train_y

@@ -1,5 +1,6 @@
 """How the package is laid out and what importing it costs."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+import zoo
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [
@@ -82,3 +85,24 @@ def test_public_things_are_documented(package):
         thing = getattr(module, name)
         if callable(thing):
             assert "Example" in thing.__doc__, name
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("audio.features", "features"), ("audio.baselines", "baselines.audio")],
+)
+def test_paths_of_before_warn_and_lead_on(old, new):
+    sys.modules.pop(f"zoo.{old}", None)
+    with pytest.warns(DeprecationWarning, match=f"has moved to zoo.{new}"):
+        before = importlib.import_module(f"zoo.{old}")
+    now = importlib.import_module(f"zoo.{new}")
+    names = [name for name in vars(now) if not name.startswith("_")]
+    assert names and all(getattr(before, name) is getattr(now, name) for name in names)
+
+
+def test_public_paths_stay():
+    from zoo.datasets import grooves, synthetic_speech
+    from zoo.layers.groups import get_group
+
+    assert get_group is zoo.layers.get_group
+    assert callable(grooves.render) and callable(synthetic_speech.render)
