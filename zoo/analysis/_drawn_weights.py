@@ -1,12 +1,12 @@
 """Weights that are alike at all positions and orientations, and need not stay so."""
 
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import keras
 import numpy as np
 
 from zoo.analysis._graph import as_functional, operations_of
-from zoo.analysis._known_layers import may_be_untied
+from zoo.analysis._known_layers import is_known, may_be_untied
 from zoo.analysis._outputs import (
     has_float64,
     in_float64,
@@ -39,37 +39,79 @@ def untied_weights(model, inputs, motions, seed=0):
         A list of pairs of a Keras variable and the array to put in its place.
     """
     random = np.random.default_rng(seed)
-    if not _may_have_any(model):
+    if not any(map(_constant_weights, model._flatten_layers())) or _is_all_known(model):
         return []
-    with in_float64(model) if has_float64() else nullcontext():
-        before = outputs_of(model, inputs)
-        moved = [outputs_of(model, motion.move(inputs)) for motion in motions]
-        found = {}
-        for number, output in enumerate(before):
-            call = output.call
-            weights = _candidates(call.operation, call.args) if call else []
-            if not weights:
-                continue
-            pairs = [(output, outputs[number]) for outputs in moved]
+    if has_float64():
+        try:
+            with in_float64(model):
+                return _untied(model, inputs, motions, random)
+        except Exception:  # not all operations of a backend take float64
+            random = np.random.default_rng(seed)
+    return _untied(model, inputs, motions, random)
 
-            def errors(replaced, pairs=pairs):
-                with replacing(replaced):
-                    return np.array(
-                        [
-                            motion.error(one, two, (one.call.again(), two.call.again()))
-                            for motion, (one, two) in zip(motions, pairs, strict=True)
-                        ]
-                    )
 
-            # What is broken as it is needs no other weights to show it.
-            whole = ~(errors([]) > ROUNDING)
-            drawn = [(weight, _drawn(weight, random)) for weight in weights]
-            if not (whole & (errors(drawn) > BROKEN)).any():
-                continue
-            for pair in drawn:
-                if (whole & (errors([pair]) > BROKEN)).any():
-                    found[id(pair[0])] = pair
+def _untied(model, inputs, motions, random):
+    before = outputs_of(model, inputs)
+    moved = [outputs_of(model, motion.move(inputs)) for motion in motions]
+    found = {}
+    for number, output in enumerate(before):
+        call = output.call
+        weights = _candidates(call.operation, call.args) if call else []
+        if not weights:
+            continue
+        pairs = [(output, outputs[number]) for outputs in moved]
+
+        def errors(replaced, pairs=pairs):
+            with replacing(replaced):
+                return np.array(
+                    [
+                        motion.error(one, two, (one.call.again(), two.call.again()))
+                        for motion, (one, two) in zip(motions, pairs, strict=True)
+                    ]
+                )
+
+        # What is broken as it is needs no other weights to show it.
+        whole = ~(errors([]) > ROUNDING)
+        drawn = [(weight, _drawn(weight, random)) for weight in weights]
+        if not (whole & (errors(drawn) > BROKEN)).any():
+            continue
+        for pair in drawn:
+            if (whole & (errors([pair]) > BROKEN)).any():
+                found[id(pair[0])] = pair
+    with replacing(list(found.values())):
+        found |= _breaking_the_output(model, inputs, motions, found, random)
     return list(found.values())
+
+
+def _breaking_the_output(model, inputs, motions, found, random):
+    """More constant weights, by what they do to the model's output.
+
+    A branch that starts with a factor of zero, or a normalization behind a `Reshape`,
+    shows at the end only.
+    """
+
+    def errors(replaced):
+        with replacing(replaced):
+            before = outputs_of(model, inputs)[-1]
+            return np.array(
+                [
+                    motion.error(before, outputs_of(model, motion.move(inputs))[-1])
+                    for motion in motions
+                ]
+            )
+
+    drawn = [
+        [(weight, _drawn(weight, random)) for weight in _constant_weights(layer)]
+        for layer in model._flatten_layers()
+    ]
+    drawn = [[pair for pair in pairs if id(pair[0]) not in found] for pairs in drawn]
+    whole = ~(errors([]) > ROUNDING)
+    if not whole.any() or not (whole & (errors(sum(drawn, [])) > BROKEN)).any():
+        return {}
+    breaking = [
+        pairs for pairs in drawn if pairs and (whole & (errors(pairs) > BROKEN)).any()
+    ]
+    return {id(pair[0]): pair for pair in sum(breaking or drawn, [])}
 
 
 def described(paths):
@@ -95,28 +137,30 @@ def replacing(pairs):
             weight.assign(values)
 
 
-def _may_have_any(model):
-    """Without a run of the model."""
+def _is_all_known(model):
+    """Whether nothing but weights along the channels can be constant."""
     functional = as_functional(model)
-    if functional is None:
-        return bool(_candidates(model, ()))
-    operations = operations_of(functional)
-    return any(_candidates(operation, operation.input) for operation in operations)
+    return functional is not None and all(
+        is_known(operation, operation.input)
+        and not _candidates(operation, operation.input)
+        for operation in operations_of(functional)
+    )
 
 
 def _candidates(operation, inputs):
-    """Weights that training changes, constant along an axis that may be one."""
-    if not getattr(operation, "weights", None):
+    """Constant weights that could tell positions or orientations apart."""
+    if isinstance(operation, keras.Model) or not getattr(operation, "weights", None):
         return []
-    weights = list(operation.trainable_variables)
-    for layer in operation._flatten_layers():
-        if isinstance(layer, keras.layers.BatchNormalization):
-            weights += layer.non_trainable_variables
-    return [
-        weight
-        for weight in weights
-        if may_be_untied(operation, inputs, weight) and _is_constant(weight)
-    ]
+    weights = sum(map(_constant_weights, operation._flatten_layers()), [])
+    return [weight for weight in weights if may_be_untied(operation, inputs, weight)]
+
+
+def _constant_weights(layer):
+    """Own weights that training changes, constant along an axis that may be one."""
+    weights = [weight for weight in layer._trainable_variables if weight.trainable]
+    if isinstance(layer, keras.layers.BatchNormalization):
+        weights += layer.non_trainable_variables
+    return [weight for weight in weights if _is_constant(weight)]
 
 
 def _is_constant(weight):
@@ -130,6 +174,7 @@ def _is_constant(weight):
 
 
 def _drawn(weight, random):
-    """Never below what they were: a variance stays positive."""
+    """Farther from zero on the same side: a variance stays positive."""
     values = keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32"))
-    return values + np.abs(random.standard_normal(values.shape))
+    side = np.where(values < 0, -1, 1)
+    return values + side * np.abs(random.standard_normal(values.shape))

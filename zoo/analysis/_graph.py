@@ -19,10 +19,18 @@ def as_functional(model):
 
     A subclassed or unbuilt model has no graph that could be looked into.
     """
+    if any("call" in vars(kind) for kind in _own_classes(model)):
+        return None  # what its graph says is not all that it does
     if isinstance(model, keras.Sequential) and model.built:
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     # Keras has no public test for this; `operations` is on functional models only.
     return model if hasattr(model, "operations") else None
+
+
+def _own_classes(model):
+    return [
+        kind for kind in type(model).__mro__ if not kind.__module__.startswith("keras.")
+    ]
 
 
 def operations_of(model):

@@ -7,7 +7,7 @@ import keras
 
 from zoo.analysis._graph import works_along_channels
 from zoo.layers import GroupDropout, LocalResponseNormalization
-from zoo.layers.classic import scaled_tanh
+from zoo.layers.classic.scaled_tanh import scaled_tanh
 from zoo.layers.group.base import GroupLayer
 from zoo.layers.group.orientations import orientations_of
 

@@ -137,6 +137,7 @@ def outputs_of(model, inputs):
     if not (
         ends_in_probabilities(squashing)
         and works_along_channels(squashing, functional.outputs[0])
+        and len(squashing._inbound_nodes) == 1  # it may be a gate elsewhere
     ):
         squashing = None
     value = keras.tree.flatten(run(functional, inputs, call))[0]
@@ -198,17 +199,29 @@ def without_last_activation(model):
 
 
 @contextmanager
-def in_float64(model):
-    """Lets every layer compute in float64; the weights are cast, not changed."""
-    layers = list(model._flatten_layers())
-    policies = [layer.dtype_policy for layer in layers]
-    for layer in layers:
-        layer.dtype_policy = _ComputeInFloat64()
+def unchanged_state(model):
+    """Puts back what running a model changes: moving statistics, random seeds."""
+    states = [(v, keras.ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
     try:
         yield
     finally:
+        for variable, values in states:
+            variable.assign(values)
+
+
+@contextmanager
+def in_float64(model):
+    """Lets every layer compute in float64; the weights are cast, not changed."""
+    layers = list(model._flatten_layers())
+    # The setter would write into a `DTypePolicyMap`, which is the user's.
+    policies = [layer._dtype_policy for layer in layers]
+    try:
+        for layer in layers:
+            layer._dtype_policy = _ComputeInFloat64()
+        yield
+    finally:
         for layer, policy in zip(layers, policies, strict=True):
-            layer.dtype_policy = policy
+            layer._dtype_policy = policy
 
 
 class _ComputeInFloat64(keras.DTypePolicy):

@@ -13,6 +13,8 @@ from zoo.layers import WeightNormalizedConv1D
 from zoo.layers.group.window import Window
 
 IMPULSE = 10.0
+# Layers and operations of these names.
+MERGES = ("Add", "Average", "Divide", "Maximum", "Minimum", "Multiply", "Subtract")
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,23 @@ def output_axes(call, sources, value):
     if not sources or None in sources:
         return None
     if len(sources) > 1:
-        return _merged(sources)
+        merged = _merged(sources)
+        if merged is None or _merges_positions(call.operation, value):
+            return merged
+        return _collapsed(merged)
     (source,) = sources
     inputs = keras.tree.flatten(call.args)[0]
     before, after = inputs.shape[1 : 1 + len(source)], value.shape[1 : 1 + len(source)]
-    if value.ndim < 2 + len(source) or set(after) == {1}:
+    if value.ndim == 2 or set(after) == {1}:
         return _collapsed(source)  # a vector, or what stands for the whole map
-    windows = _windows(call.operation, len(source), before)
+    if value.ndim < 2 + len(source):
+        return None
+    try:
+        windows = _windows(call.operation, len(source), before)
+    except ValueError:
+        return None  # a window over another number of axes
+    if windows is not None and len(windows) != len(source):
+        return None
     if windows is None and tuple(before) == tuple(after):
         windows = _measured_windows(call, len(source), value)
         if windows is None:
@@ -143,6 +155,14 @@ def _merged(sources):
     return tuple(merged)
 
 
+def _merges_positions(operation, value):
+    """Whether an operation looks at each position of its inputs by itself."""
+    kind = type(operation).__name__
+    if kind in ("Concat", "Concatenate"):
+        return operation.axis in (-1, value.ndim - 1)
+    return kind in MERGES
+
+
 def _windows(operation, rank, lengths):
     """The window of an operation along each axis, or None for what has none."""
     if isinstance(getattr(operation, "window", None), Window):
@@ -162,10 +182,14 @@ def _windows(operation, rank, lengths):
     if kind.startswith("Cropping"):
         return [_Slide(1, 1, -before) for before, _ in _pairs(operation.cropping)]
     if kind.endswith(("UpSampling1D", "UpSampling2D", "UpSampling3D")):
+        interpolation = getattr(operation, "interpolation", "nearest")
+        is_bilinear = interpolation == "bilinear"
+        if not is_bilinear and interpolation != "nearest":
+            return None
         return [
             # Between pixels lies half a step on either side of each.
             _Spread(2 * size, size, size // 2)
-            if getattr(operation, "interpolation", "nearest") != "nearest"
+            if is_bilinear
             else _Spread(size, size, 0)
             for size in _tuple(operation.size, rank)
         ]

@@ -1,6 +1,7 @@
 """At which input sizes a model is exactly equivariant."""
 
 import dataclasses
+import random
 import warnings
 from numbers import Integral
 
@@ -77,8 +78,8 @@ def _is_exact(model, group, size):
             window = dataclasses.replace(operation.window, group=group, strict=True)
             window.output_size(*inputs.shape[1:3])
         if type(operation) in PLANAR_CONVOLUTIONS:
-            _check_kernel(operation, inputs.shape)
-        if not is_known(operation, inputs):
+            _check_kernel(operation, group, inputs.shape)
+        if not is_known(operation, inputs) or not _has_group(operation, group):
             unknown.append(operation)
         elif is_planar(operation):
             _check_planar(operation, group, inputs.shape)
@@ -90,14 +91,25 @@ def _is_exact(model, group, size):
     image = keras.KerasTensor((None, size, size, channels), model.inputs[0].dtype)
     try:
         run(model, image, call)
-    except ValueError:
+    except Exception:  # whatever the layers and the backend raise where it does not fit
         return False
     return not unknown or _is_measured_exact(model, group, size)
 
 
-def _check_kernel(layer, shape):
+def _has_group(operation, group):
+    """Whether a layer is no group layer, or one of a group that has this one in it."""
+    own = getattr(operation, "group", None)
+    return own is None or group.name in get_group(own).subgroup_names
+
+
+def _reversed_axes(group):
+    """The axes that a group reverses: the left-right flip of D1 the width alone."""
+    return (1,) if group.name == "D1" else (0, 1)
+
+
+def _check_kernel(layer, group, shape):
     """A plain kernel fixes a direction on the grid, at every size but one pixel."""
-    if max(layer.kernel_size) > 1 and max(shape[1:3]) > 1:
+    if any(layer.kernel_size[i] > 1 < shape[1 + i] for i in _reversed_axes(group)):
         raise ValueError(f"{layer.name} fixes a direction on the grid.")
 
 
@@ -106,7 +118,8 @@ def _check_planar(layer, group, shape):
     window = getattr(layer, "pool_size", None) or layer.kernel_size
     if group.has_quarter_turns and len({*zip(window, layer.strides, strict=True)}) > 1:
         raise ValueError(f"{layer.name} has another window along height than width.")
-    for length, extent, stride in zip(shape[1:3], window, layer.strides, strict=True):
+    for axis in _reversed_axes(group):
+        length, extent, stride = shape[1 + axis], window[axis], layer.strides[axis]
         if layer.padding == "same":
             # Keras pads what is missing to the last window, an odd pixel behind, and
             # leaves what lies beyond it.
@@ -125,16 +138,24 @@ def _check_flatten(shape):
 
 
 def _is_measured_exact(model, group, size):
-    """Measures the model, rebuilt for this size with layers of the same kinds."""
+    """Measures the model, rebuilt for this size with its weights where they fit."""
     channels = model.inputs[0].shape[-1]
     image = keras.Input((size, size, channels), dtype=model.inputs[0].dtype)
+    state = random.getstate()  # of Keras's initializers
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*includes a `lambda`")
             inputs = keras.tree.map_structure(lambda _: image, model.input)
             resized = keras.models.clone_model(model, input_tensors=inputs)
-    except (ValueError, TypeError):
+        for old, new in zip(model.weights, resized.weights, strict=True):
+            if old.shape == new.shape:
+                new.assign(old)
+            else:
+                new.trainable = True  # also where it was frozen: it starts anew
+    except Exception:
         resized = model  # a lambda is not rebuilt, but may take any size
+    finally:
+        random.setstate(state)
     try:
         return measured_on((2, size, size, channels), resized, group).exact
     except Exception:  # whatever the layers and the backend raise where it does not fit

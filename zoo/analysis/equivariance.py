@@ -18,6 +18,7 @@ from zoo.analysis._outputs import (
     outputs_of,
     said,
     table,
+    unchanged_state,
     without_last_activation,
     worst,
 )
@@ -195,8 +196,9 @@ def measured_on(shape, model, group, seed=0):
     noise = np.random.default_rng(seed).standard_normal(shape)
     motions = [_Element(group, index) for index in range(group.order)]
     with contextlib.ExitStack() as stack:
+        stack.enter_context(unchanged_state(model))
         stack.enter_context(without_last_activation(model))
-        drawn = untied_weights(model, noise[:2], motions, seed)
+        drawn = untied_weights(model, noise[:2], _generators(group, motions), seed)
         stack.enter_context(replacing(drawn))
         rows = _measure(model, motions, noise)
         report = EquivarianceReport(
@@ -209,9 +211,19 @@ def measured_on(shape, model, group, seed=0):
         )
         if report.exact or math.isinf(report.output_error) or not has_float64():
             return report
-        with in_float64(model):
-            output = _measure(model, motions, noise)[-1]
+        try:
+            with in_float64(model):
+                output = _measure(model, motions, noise)[-1]
+        except Exception:  # not all operations of a backend take float64
+            return report
     return dataclasses.replace(report, float64_error=output.error)
+
+
+def _generators(group, motions):
+    """What all motions are made of, one turn and one flip, and the half turn."""
+    half = group.rotations // 2
+    indices = {1 % group.rotations, half, group.rotations * group.has_flips} - {0}
+    return [motions[index] for index in sorted(indices)]
 
 
 def own_group(model):
@@ -296,6 +308,10 @@ class _Element:
         element = producer.subgroup_elements(self.group.name)[self.index]
         moved = self.group.act_on_grid(self.index, values, axes=(1, 2))
         permutation = producer.coset_permutation(element, subgroup)
+        if values.shape[3] == 1:  # pooled by something that is no group layer
+            return moved
+        if values.shape[3] != len(permutation):
+            return None
         return np.take(moved, permutation, axis=3)
 
     def __str__(self):

@@ -31,7 +31,7 @@ from zoo._weights import load_weights
 from zoo.image._head import check_arguments, classify
 from zoo.image._symmetry import Symmetry
 from zoo.layers import TableConv2D, UntiedBias
-from zoo.layers.classic import scaled_tanh
+from zoo.layers.classic.scaled_tanh import scaled_tanh
 
 PAPER = (
     "LeCun, Boser, Denker, Henderson, Howard, Hubbard and Jackel, Backpropagation "

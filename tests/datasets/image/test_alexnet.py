@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from zoo.datasets import _alexnet_images as alexnet
+from zoo.datasets.image import alexnet
 
 
 def png(pixels):

@@ -4,8 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.layers import UntiedBias
-from zoo.layers.classic import scaled_tanh
+from zoo.layers import UntiedBias, scaled_tanh
 
 
 def numpy(values):

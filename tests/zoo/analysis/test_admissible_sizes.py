@@ -1,6 +1,7 @@
 """admissible_sizes: what it calls exact is exact, for any weights."""
 
 import functools
+import random
 
 import keras
 import numpy as np
@@ -150,6 +151,27 @@ def test_what_is_not_known_is_measured(layer, group, expected):
 def test_channels_first_is_not_taken_for_channels_last():
     layer = keras.layers.GlobalAveragePooling2D(data_format="channels_first")
     assert zoo.admissible_sizes(net(layer, shape=(7, 7, 7)), 7, 7) == []
+
+
+def test_group_layers_of_a_smaller_group_are_measured():
+    model = net(GroupConv2D(2, 3, "C1"), GroupGlobalAveragePooling2D("C1"))
+    assert zoo.admissible_sizes(model, 8, 9) == []
+
+
+def test_the_trained_weights_count_and_nothing_random_moves():
+    slopes = keras.layers.PReLU()
+    model = net(GroupConv2D(2, 3), slopes, GroupGlobalAveragePooling2D())
+    alpha = np.random.default_rng(0).uniform(0, 1, slopes.alpha.shape)
+    slopes.set_weights([alpha])
+    model.trainable = False
+    state = random.getstate()
+    assert zoo.admissible_sizes(model, 8, 9) == []
+    assert random.getstate() == state
+
+
+def test_the_flip_of_d1_leaves_the_height_alone():
+    model = net(keras.layers.Conv2D(2, (3, 1)), GroupConv2D(2, 1, "D1"))
+    assert zoo.admissible_sizes(model, 8, 9) == [8, 9]
 
 
 axes = st.one_of(

@@ -147,6 +147,22 @@ def test_sequences_volumes_and_group_maps():
     assert tempo.rows[0].inside < 1e-5
 
 
+def test_what_is_not_known_is_not_called_inside():
+    """Attention sees all positions, a cubic four, a reshape may do anything."""
+    sequence = keras.Input((20, 4))
+    attended = keras.layers.MultiHeadAttention(2, 4)(sequence, sequence)
+    (row,) = zoo.translation_report(keras.Model(sequence, attended)).rows
+    assert row.border is None and np.isnan(row.inside)
+    for layers, shape in (
+        ([keras.layers.UpSampling2D(2, interpolation="bicubic")], (9, 9, 1)),
+        ([keras.layers.Reshape((20, 8, 1)), keras.layers.Conv2D(2, 3)], (20, 8)),
+        ([keras.layers.Reshape((81, 1))], (9, 9, 1)),
+        ([keras.layers.Reshape((9, 9, 3, 1)), keras.layers.Conv3D(2, 3)], (9, 9, 3)),
+    ):
+        row = rows_of(net(*layers, shape=shape))[-1]
+        assert row.stride is None and np.isnan(row.inside)
+
+
 def test_equivariance_report_measures_translation_too():
     report = zoo.equivariance_report(zoo.p4cnn())
     rows = {row.layer: row for row in report.translation.rows}

@@ -159,3 +159,78 @@ def test_an_output_that_is_the_same_for_all_images_says_nothing():
     )
     report = zoo.equivariance_report(model)
     assert np.isnan(report.output_error) and not report.exact
+
+
+def merged(*layers):
+    """Layers on maps whose orientations were merged into the channels."""
+    return net(
+        GroupConv2D(2, 3),
+        keras.layers.Reshape((7, 7, 8)),
+        *layers,
+        keras.layers.Reshape((7, 7, 4, 2)),
+        GroupGlobalAveragePooling2D(),
+    )
+
+
+def zero_branch():
+    image = keras.Input((9, 9, 1))
+    x = GroupPooling()(GroupConv2D(4, 3)(image))
+    branch = keras.layers.Conv2D(4, 3, padding="same", use_bias=False)(x)
+    zero = keras.layers.BatchNormalization(gamma_initializer="zeros", name="zero")
+    x = keras.layers.Add()([x, zero(branch)])
+    return keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        merged(keras.layers.BatchNormalization()),
+        merged(keras.layers.PReLU(shared_axes=[1, 2])),
+        net(
+            GroupConv2D(2, 3),
+            GroupPooling(),
+            keras.layers.Permute((3, 1, 2)),
+            keras.layers.BatchNormalization(),
+            keras.layers.Permute((2, 3, 1)),
+        ),
+        zero_branch(),
+    ],
+    ids=["merged", "merged PReLU", "permuted", "zero branch"],
+)
+def test_what_shows_at_the_output_only(model):
+    report = zoo.equivariance_report(model)
+    assert not report.exact and report.output_error > 1e-3 and report.drawn
+    assert zoo.admissible_sizes(model, 9, 9) == []
+
+
+def test_a_report_leaves_statistics_seeds_and_policies_as_they_are():
+    image = keras.Input((9, 9, 1))
+    policies = keras.dtype_policies.DTypePolicyMap()
+    policies["group"] = keras.DTypePolicy("mixed_float16")
+    x = GroupConv2D(2, 3, name="group", dtype=policies)(image)
+    x = keras.layers.Dropout(0.5, seed=0)(x, training=True)
+    model = keras.Model(image, keras.layers.BatchNormalization()(x, training=True))
+    before = [np.array(variable) for variable in model.variables]
+    zoo.equivariance_report(model)
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    assert model.get_layer("group").compute_dtype == "float16"
+    assert policies["group"].name == "mixed_float16"
+
+
+def test_a_model_that_does_more_than_its_graph_says():
+    class Flipping(keras.Model):
+        def call(self, images):
+            maps = super().call(images)
+            return maps[:, ::-1] + 2 * maps
+
+    image = keras.Input((9, 9, 1))
+    model = Flipping(image, GroupPooling()(GroupConv2D(2, 3)(image)))
+    assert not zoo.equivariance_report(model, "C4").exact
+
+
+def test_orientations_pooled_by_other_layers():
+    highest = keras.layers.Lambda(lambda x: keras.ops.max(x, axis=3, keepdims=True))
+    model = net(GroupConv2D(2, 3), highest, keras.layers.GlobalAveragePooling3D())
+    assert zoo.equivariance_report(model).exact
+    assert zoo.admissible_sizes(model, 8, 9) == [8, 9]
