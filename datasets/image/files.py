@@ -103,7 +103,21 @@ def _open(content, kind):
     if kind == "BMP":
         # Pillow takes palettes of two colours for 1 bit per pixel, whatever there is.
         return Image.fromarray(decode_bmp(tf.constant(content)).numpy())
+    if kind == "PNG":
+        content = _without_notes(content)
     return Image.open(io.BytesIO(content))
+
+
+def _without_notes(content):
+    """A PNG with what its pixels need: Pillow refuses long texts and profiles."""
+    parts, at = [content[:8]], 8
+    while at < len(content):
+        end = at + 12 + int.from_bytes(content[at : at + 4])
+        # The names of chunks that can be ignored begin with a small letter.
+        if not content[at + 4 : at + 5].islower():
+            parts.append(content[at:end])
+        at = end
+    return b"".join(parts)
 
 
 def _check(image):

@@ -14,8 +14,11 @@ from zoo.datasets.image.file_bytes import read_little_endian, read_number
 
 # Our choice: a photograph of 67 million pixels, 200 MB decoded, is still read.
 MAX_PIXELS = 2**26
+# Pixels times the scans of a progressive JPEG, each of which is decoded over all of it
+# (usual are about ten of them). Our choice.
+MAX_SCANNED = 16 * MAX_PIXELS
 # Of chunks, segments or blocks, and of runs of a GIF's small blocks of equal size:
-# longer files are made to keep a reader busy.
+# longer files, or those with more for their size, are made to keep a reader busy.
 MAX_PARTS = 2**14
 
 # Each with the index of its first byte.
@@ -127,9 +130,11 @@ def _read_png(data, size):
         return read_number(data, at + 4, 4) == int.from_bytes(name)
 
     def unfinished(at, part, *_):
-        return (at + 12 <= size) & (part < MAX_PARTS) & ~is_chunk(at, b"IEND")
+        return (
+            (at + 12 <= size) & (part < _most_parts(size, 512)) & ~is_chunk(at, b"IEND")
+        )
 
-    def step(at, part, frames, has_trns, exif_start, exif_end):
+    def step(at, part, frames, has_trns, has_palette, exif_start, exif_end):
         following = at + 12 + read_number(data, at, 4)
         is_exif = is_chunk(at, b"eXIf")
         return (
@@ -137,12 +142,13 @@ def _read_png(data, size):
             part + 1,
             tf.where(is_chunk(at, b"acTL"), read_number(data, at + 8, 4), frames),
             has_trns | is_chunk(at, b"tRNS"),
+            has_palette | is_chunk(at, b"PLTE"),
             tf.where(is_exif, at + 8, exif_start),
             tf.where(is_exif, following - 4, exif_end),
         )
 
-    at, part, frames, has_trns, exif_start, exif_end = tf.while_loop(
-        unfinished, step, (_int(8), 0, _int(-1), False, _int(0), _int(0))
+    at, part, frames, has_trns, has_palette, exif_start, exif_end = tf.while_loop(
+        unfinished, step, (_int(8), 0, _int(-1), False, False, _int(0), _int(0))
     )
     return _found(
         width,
@@ -150,11 +156,15 @@ def _read_png(data, size):
         data[exif_start:exif_end],
         _first_reason(
             (~is_chunk(8, b"IHDR"), "damaged: a PNG without a header"),
-            (part >= MAX_PARTS, f"more than {MAX_PARTS} chunks: save it anew"),
+            (
+                part >= _most_parts(size, 512),
+                "too many chunks for its size: save it anew",
+            ),
             (at + 12 > size, CUT),
             (frames >= 0, _with_numbers("animated, {} frames", [frames])),
             (depth > 8, "more than 8 bits per channel"),
             (has_trns | (colour == 4) | (colour == 6), TRANSPARENT),
+            ((colour == 3) & ~has_palette, "damaged: a PNG without its palette"),
         ),
     )
 
@@ -165,14 +175,16 @@ def _read_jpeg(data, size):
 
     def unfinished(at, part, *_):
         is_end = (marker(at) == 0xFFDA) | (marker(at) == 0xFFD9)
-        return (at + 4 <= size) & (part < MAX_PARTS) & ~is_end
+        return (at + 4 <= size) & (part < _most_parts(size, 64)) & ~is_end
 
     def step(at, part, frame_at, frames, exif_start, exif_end):
         first, second = marker(at) // 256, marker(at) % 256
         # As libjpeg does, bytes that are no marker are passed over.
         is_segment = (first == 0xFF) & (second > 1) & (second < 0xFF)
         is_segment &= (second < 0xD0) | (second > 0xD8)
-        length = tf.where(is_segment, 2 + read_number(data, at + 2, 2), 1)
+        junk = data[at + 1 : at + 4097]
+        to_marker = 1 + tf.argmax(tf.concat([junk == 0xFF, [True]], axis=0))
+        length = tf.where(is_segment, 2 + read_number(data, at + 2, 2), to_marker)
         # Between C0 and CF are the frames, but for tables: C4, C8, CC.
         is_frame = (
             is_segment & (second // 16 == 0xC) & ((second % 4 > 0) | (second == 0xC0))
@@ -197,16 +209,26 @@ def _read_jpeg(data, size):
     )
     process, channels = marker(frame_at), read_number(data, frame_at + 9, 1)
     bits = read_number(data, frame_at + 4, 1)
+    width, height = (read_number(data, frame_at + at, 2) for at in (7, 5))
+    # Inside a scan 0xFF is never followed by another byte than 0 or a restart.
+    scans = tf.math.count_nonzero((data[:-1] == 0xFF) & (data[1:] == 0xDA))
     return _found(
-        read_number(data, frame_at + 7, 2),
-        read_number(data, frame_at + 5, 2),
+        width,
+        height,
         data[exif_start:exif_end],
         _first_reason(
-            (part >= MAX_PARTS, f"more than {MAX_PARTS} segments: save it anew"),
+            (
+                part >= _most_parts(size, 64),
+                "too many segments for its size: save it anew",
+            ),
             (at + 4 > size, CUT),
             (marker(at) != 0xFFDA, "damaged: a JPEG without an image"),
             (frames != 1, _with_numbers("damaged: a JPEG with {} images", [frames])),
             (bits > 8, "more than 8 bits per channel"),
+            (
+                (width * height <= MAX_PIXELS) & (width * height * scans > MAX_SCANNED),
+                _with_numbers("{} scans, too many for its size: save it anew", [scans]),
+            ),
             (
                 (process < 0xFFC0) | (process > 0xFFC2),
                 "a lossless, hierarchical or arithmetic JPEG: expected a baseline or "
@@ -234,7 +256,11 @@ def _read_gif(data, size):
         """
 
         def unfinished(at, part):
-            return (at < size) & (part < MAX_PARTS) & (read_number(data, at, 1) > 0)
+            return (
+                (at < size)
+                & (part < _most_parts(size, 8))
+                & (read_number(data, at, 1) > 0)
+            )
 
         def step(at, part):
             stride = 1 + read_number(data, at, 1)
@@ -250,7 +276,7 @@ def _read_gif(data, size):
     def unfinished(at, part, *_):
         block = read_number(data, at, 1)
         is_block = (block == EXTENSION) | (block == IMAGE)
-        return (at < size) & (part < MAX_PARTS) & is_block
+        return (at < size) & (part < _most_parts(size, 8)) & is_block
 
     def step(at, part, frames, start, end, transparent):
         is_image = read_number(data, at, 1) == IMAGE
@@ -286,8 +312,15 @@ def _read_gif(data, size):
         tf.maximum(read_little_endian(data, 8, 2), top + height),
         data[:0],  # of EXIF, which the format has not
         _first_reason(
+            (
+                ~_is_one_of(read_number(data, 4, 2), 0x3761, 0x3961),
+                "damaged: neither GIF87a nor GIF89a",
+            ),
             (frames > 1, _with_numbers("animated, {} frames", [frames])),
-            (part >= MAX_PARTS, f"more than {MAX_PARTS} blocks: save it anew"),
+            (
+                part >= _most_parts(size, 8),
+                "too many blocks for its size: save it anew",
+            ),
             ((frames == 0) | (end > size), CUT),
             # Files that only lack the last byte are usual.
             (
@@ -355,7 +388,7 @@ def _read_webp(data, size):
         return _is_one_of(name, *(int.from_bytes(name) for name in names))
 
     def unfinished(at, part, *_):
-        return (at + 8 <= size) & (part < MAX_PARTS)
+        return (at + 8 <= size) & (part < _most_parts(size, 512))
 
     def step(at, part, animated, transparent, images, exif_start, exif_end):
         length = read_little_endian(data, at + 4, 4)
@@ -402,7 +435,10 @@ def _read_webp(data, size):
         _first(conditions[:-1], tf.stack(heights)),
         exif,
         _first_reason(
-            (part >= MAX_PARTS, f"more than {MAX_PARTS} chunks: save it anew"),
+            (
+                part >= _most_parts(size, 512),
+                "too many chunks for its size: save it anew",
+            ),
             (animated, "animated: expected one frame"),
             (transparent, TRANSPARENT),
             (at > size + 1, CUT),
@@ -426,6 +462,11 @@ def _unknown_kind(encoded, start_of_file):
         *found,
         (True, f"holds no image, or a cut one: {expected}"),
     )
+
+
+def _most_parts(size, average):
+    """How many parts a file of so many bytes may have, of so many bytes on average."""
+    return tf.cast(tf.minimum(_int(MAX_PARTS), 256 + size // average), tf.int32)
 
 
 def _found(width, height, exif, reason, start=0, end=0):

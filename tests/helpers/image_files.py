@@ -238,6 +238,8 @@ def good_files():
             files[f"JPEG {subsampling} {progressive}"] = saved(
                 smooth(), "JPEG", subsampling=subsampling, progressive=progressive
             )
+    jpeg = saved(noise(), "JPEG")
+    files["JPEG with bytes between segments"] = jpeg[:20] + bytes(16_300) + jpeg[20:]
     files["JPEG of noise"] = saved(noise(), "JPEG", quality=95)
     files["JPEG, grey"] = saved(noise("L"), "JPEG")
     files["JPEG with restarts"] = saved(smooth(), "JPEG", restart_marker_blocks=2)
@@ -295,6 +297,19 @@ def good_files():
 LOSSLESS = {"WEBP": {"lossless": True}}
 
 
+def files_with_notes():
+    """Name to content: PNG with notes that Pillow refuses, and does not need."""
+    plain = saved(noise(), "PNG")
+    # Of texts it reads a megabyte at most.
+    text = PngImagePlugin.PngInfo()
+    text.add_text("prompt", "a" * 2**21, zip=True)
+    note = png_chunk(b"tEXt", b"a\0b")[:-4] + bytes(4)
+    return {
+        "PNG with a long text": saved(noise(), "PNG", pnginfo=text),
+        "PNG with a wrong checksum of a text": plain[:33] + note + plain[33:],
+    }
+
+
 def bad_files():
     """Name to (content, a part of the reason)."""
     plain, jpeg = saved(noise(), "PNG"), saved(noise(), "JPEG")
@@ -304,6 +319,11 @@ def bad_files():
     arithmetic = jpeg[: frame + 1] + b"\xc9" + jpeg[frame + 2 :]
     lossless = jpeg[: frame + 1] + b"\xc3" + jpeg[frame + 2 :]
     twelve = jpeg[: frame + 4] + b"\x0c" + jpeg[frame + 5 :]
+    palette = saved(noise("P"), "PNG")
+    plte = palette.index(b"PLTE") - 4
+    rest = plte + 12 + int.from_bytes(palette[plte : plte + 4])
+    flat = saved(Image.new("RGB", (2048, 2048)), "JPEG", progressive=True)
+    scan = flat[flat.rindex(b"\xff\xda") : -2]
     alpha_masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
     return {
         "nothing": (b"", "empty"),
@@ -317,6 +337,16 @@ def bad_files():
         "animated GIF": (animated("GIF"), "animated, 2 frames"),
         "animated PNG": (animated("PNG"), "animated, 2 frames"),
         "animated WebP": (animated("WEBP"), "animated"),
+        "GIF of another version": (
+            b"GIF88a" + saved(noise(), "GIF")[6:],
+            "neither GIF87a nor GIF89a",
+        ),
+        "PNG without its palette": (palette[:plte] + palette[rest:], "palette"),
+        "PNG of empty chunks": (
+            plain[:33] + png_chunk(b"tEXt", b"") * 4000 + plain[33:],
+            "too many chunks",
+        ),
+        "JPEG of many scans": (flat[:-2] + 300 * scan + flat[-2:], "scans, too many"),
         "PNG with alpha": (saved(noise("RGBA"), "PNG"), "transparent"),
         "PNG, grey with alpha": (saved(noise("LA"), "PNG"), "transparent"),
         "PNG, transparent colour": (

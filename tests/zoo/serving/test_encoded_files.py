@@ -172,7 +172,8 @@ def test_training_and_endpoint_read_the_same_pixels(shape, tmp_path):
     model, card = pixels_model(shape), pixels_card()
     serve = encoded_files(model, card).endpoint
     different = []
-    for name, content in image_files.good_files().items():
+    files = {**image_files.good_files(), **image_files.files_with_notes()}
+    for name, content in files.items():
         kind = name.split()[0].strip(",").upper().replace("MPO", "JPEG")
         (suffix, *_) = (suffix for suffix, form in FORMATS.items() if form == kind)
         path = tmp_path / f"file{suffix}"
