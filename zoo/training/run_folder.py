@@ -39,7 +39,7 @@ class RunFolder:
 
     @property
     def metrics(self):
-        """The figures of a finished run, or None. Those that are not finite are NaN.
+        """The figures of a finished run, or None. Those of a net that diverged are NaN.
 
         Raises:
             ValueError: if they, or the model that belongs to them, are damaged.
@@ -52,8 +52,7 @@ class RunFolder:
         except ValueError:
             metrics = None
         is_whole = isinstance(metrics, dict) and all(
-            value is None or isinstance(value, int | float)
-            for value in metrics.values()
+            isinstance(number(value), int | float) for value in metrics.values()
         )
         if not is_whole or not (self.path / "model.keras").is_file():
             damaged = "model.keras is missing" if is_whole else f"{file} is damaged"
