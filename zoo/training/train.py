@@ -114,7 +114,8 @@ def train(
 
     Returns:
         A dictionary, whose numbers are NaN (the text "NaN" in `metrics.json` and
-        `card.json`) if the net's outputs are. Of images: `test_error` in percent, `test_accuracy`,
+        `card.json`) if the net's outputs are. Of images: `test_error` in percent,
+        `test_accuracy`,
         `test_loss` (or `validation_error`, ...), with more than five classes
         `test_top_5_error`, `train_accuracy`, `epochs`, `seconds` of training,
         `parameters`, `equivariance_error`, `seed`. Of sounds, those of the task: see
